@@ -1,0 +1,159 @@
+"""What the inventory says, as frozen values.
+
+`inventory` reads YAML into these; everything else only reads them. Durations
+are seconds, sizes bytes. Paths of the operator's machine are absolute
+`pathlib.Path`s; paths on a host stay strings.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+
+class Confirm(StrEnum):
+    """How an environment wants a changing run to be confirmed."""
+
+    NONE = "none"
+    PROMPT = "prompt"
+    PLAN = "plan"
+
+
+@dataclass(frozen=True)
+class Secret:
+    """Where a password comes from; it is read only when it is needed.
+
+    Exactly one of the three is set: the name of an environment variable, a
+    file, or a command of the operator's machine (its first line of output).
+    """
+
+    env: str | None = None
+    file: Path | None = None
+    command: str | None = None
+
+
+@dataclass(frozen=True)
+class Host:
+    """An SSH host. What is None is left to the SSH configuration."""
+
+    name: str
+    roles: tuple[str, ...]
+    address: str | None = None
+    port: int | None = None
+    user: str | None = None
+    key: Path | None = None
+    known_hosts: Path | None = None
+    jump: str | None = None
+    ssh_config: Path | None = None
+
+
+@dataclass(frozen=True)
+class Tls:
+    """TLS to the database: verified against `ca` (or the system's), or not used."""
+
+    ca: Path | None = None
+    hostname: str | None = None
+
+
+@dataclass(frozen=True)
+class Address:
+    """A TCP address as seen from the SSH host it is reached through."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True)
+class Replica:
+    """A replica whose lag is watched; reached through the SSH host `via`."""
+
+    name: str
+    via: str
+    address: Address
+
+
+@dataclass(frozen=True)
+class Database:
+    """The database to migrate, reached through the SSH host `via`."""
+
+    name: str
+    via: str
+    address: Address
+    user: str
+    password: Secret
+    tls: Tls | None = None
+    replicas: tuple[Replica, ...] = ()
+
+
+@dataclass(frozen=True)
+class Backup:
+    """Where dumps go, how many are kept, and how old a usable one may be."""
+
+    host: str
+    folder: str
+    keep: int
+    max_age: float
+    snapshot: str | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """A command that exits 0 on every host with `role` when `name` is healthy."""
+
+    name: str
+    role: str
+    command: str
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to connect, for one remote command, for a look's query, for a
+    metadata lock, until a statement gives up on its lock, for one statement,
+    for a detached job, until a silent connection is given up."""
+
+    connect: float = 10.0
+    command: float = 60.0
+    query: float = 30.0
+    lock_wait: float = 3.0
+    lock_give_up: float = 60.0
+    statement: float = 3600.0
+    job: float = 14400.0
+    silence: float = 20.0
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a run here must respect."""
+
+    confirm: Confirm = Confirm.PROMPT
+    max_transaction_age: float = 60.0
+    max_replica_lag: float = 10.0
+    chunk_time: float = 0.25
+    never: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Environment:
+    """One environment of the inventory, complete."""
+
+    name: str
+    about: str
+    change: Path
+    hosts: tuple[Host, ...]
+    database: Database
+    backup: Backup
+    health: tuple[Health, ...]
+    timeouts: Timeouts
+    policy: Policy
+    state: Path
+    source: str
+    """Where it stands, as `inventory.yaml:12`, for messages."""
+
+    def host(self, name: str) -> Host:
+        """Return the host called `name`; the inventory guarantees it is there."""
+        return next(host for host in self.hosts if host.name == name)
+
+    def with_role(self, role: str) -> tuple[Host, ...]:
+        """Return the hosts that bear `role`, in the inventory's order."""
+        return tuple(host for host in self.hosts if role in host.roles)
