@@ -1,0 +1,1 @@
+"""A written runbook as a program: look, plan, then render or execute."""

@@ -1,0 +1,152 @@
+"""What happens during a run, as frozen values; a subscriber is any callable that takes one."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from runbook.errors import Outcome
+from runbook.steps import Finding, Plan, Step
+
+
+@dataclass(frozen=True)
+class Looking:
+    """A look has begun; `what` says at what."""
+
+    what: str
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A plan is about to be executed. `at` is ISO 8601 in UTC."""
+
+    run: str
+    plan: Plan
+    digest: str
+    operator: str
+    host: str
+    at: str
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """Step `number` (from 1) of the plan has begun."""
+
+    number: int
+    step: Step
+
+
+@dataclass(frozen=True)
+class StepProgress:
+    """How far a long step is; `total` and `eta` (seconds) are None where nobody knows."""
+
+    number: int
+    done: int
+    unit: str
+    total: int | None = None
+    eta: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class StepWaiting:
+    """A step holds back: a lock, a replica, a retry."""
+
+    number: int
+    why: str
+
+
+@dataclass(frozen=True)
+class CheckRow:
+    """One comparison that a check made."""
+
+    name: str
+    expected: str
+    actual: str
+
+    @property
+    def holds(self) -> bool:
+        """Whether actual is what was expected."""
+        return self.expected == self.actual
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """Step `number` has ended; `seconds` is how long it took."""
+
+    number: int
+    step: Step
+    outcome: Outcome
+    seconds: float
+    detail: str = ""
+    checks: tuple[CheckRow, ...] = ()
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The run has ended; `message` and `advice` say how and what to do next."""
+
+    run: str
+    outcome: Outcome
+    seconds: float
+    message: str = ""
+    advice: str = ""
+
+
+Event = Looking | RunStarted | StepStarted | StepProgress | StepWaiting | StepFinished | RunFinished
+Tell = Callable[[Event], None]
+
+
+def fan_out(subscribers: Iterable[Tell]) -> Tell:
+    """Return one subscriber that hands every event to each of `subscribers` in turn."""
+    everyone = tuple(subscribers)
+
+    def tell(event: Event) -> None:
+        for subscriber in everyone:
+            subscriber(event)
+
+    return tell
+
+
+def redacting(tell: Tell, secrets: Callable[[], Iterable[str]]) -> Tell:
+    """Return a subscriber that hands events on with every secret replaced by `•••`."""
+
+    def clean(value: object) -> object:
+        if isinstance(value, str):
+            return redact(value, secrets())
+        if isinstance(value, tuple):
+            return tuple(clean(item) for item in value)
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
+            changes = {f.name: clean(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            return dataclasses.replace(value, **changes)
+        return value
+
+    return lambda event: tell(clean(event))  # type: ignore[arg-type]
+
+
+def redact(text: str, secrets: Iterable[str]) -> str:
+    """Return `text` with every non-empty secret replaced by `•••`, the longest first."""
+    for secret in sorted(secrets, key=len, reverse=True):
+        if secret:
+            text = text.replace(secret, "•••")
+    return text
+
+
+__all__ = [
+    "CheckRow",
+    "Event",
+    "Finding",
+    "Looking",
+    "RunFinished",
+    "RunStarted",
+    "StepFinished",
+    "StepProgress",
+    "StepStarted",
+    "StepWaiting",
+    "Tell",
+    "fan_out",
+    "redact",
+    "redacting",
+]

@@ -1,0 +1,174 @@
+"""The steps a plan is made of, and the plan.
+
+A step is data: it carries the final text that will be sent, where that text
+comes from, and what was found when the plan was made. It performs nothing;
+`executor` does, one kind at a time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import ClassVar
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What every kind of step says.
+
+    `text` is exactly what is sent to `where` (a host, or the database).
+    `found` and `cost` are for the reader and are no part of the digest:
+    they hold counts and estimates. A `done` step was so already: it is shown
+    and not executed. `timeout` is in seconds.
+    """
+
+    changes: ClassVar[bool] = True
+
+    phase: str
+    title: str
+    where: str
+    text: str
+    origin: str = ""
+    found: str = ""
+    cost: str = ""
+    done: bool = False
+    timeout: float = 3600.0
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits over what this step will send, and where."""
+        said = "\0".join((type(self).__name__, self.phase, self.where, self.text, str(self.done)))
+        return hashlib.sha256(said.encode()).hexdigest()[:12]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Step):
+    """A command on a host that must exit 0; its standard output is kept.
+
+    With `credentials` it gets the database account's `[client]` section on
+    standard input, so that no secret is in its text.
+    """
+
+    credentials: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Job(Command):
+    """A detached command: `text` starts it or finds it running, and returns.
+
+    `watch` prints the job's state (see `jobs`) and `result` is shown when it
+    has ended well. It survives a lost connection; the next run re-attaches.
+    """
+
+    watch: str
+    unit: str = "bytes"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statement(Step):
+    """One SQL statement on the writing session, recorded in the ledger.
+
+    `table` is what it is about (its objects are compared before and after);
+    `checksum` is that of the file's own statement text.
+    """
+
+    change: str
+    table: str | None
+    checksum: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Chunks(Statement):
+    """A statement run over ranges of an integer key.
+
+    Each range sets `@chunk_from` and `@chunk_to` and is one transaction.
+    `first` and `last` are the texts that yield the full range.
+    """
+
+    first: str
+    last: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Record(Step):
+    """A statement that only keeps the ledger true, such as resolving a leftover row."""
+
+    rows: tuple[int, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check(Step):
+    """A read whose every row is `check_name, expected, actual`; each pair must be equal.
+
+    `prepare` are the reads that must run before it in the same session.
+    """
+
+    changes: ClassVar[bool] = False
+    prepare: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Export(Step):
+    """The rows of queries, in one snapshot, as files in a folder on a host.
+
+    `queries` are (file stem, SELECT); `text` shows them together.
+    """
+
+    queries: tuple[tuple[str, str], ...]
+    folder: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fetch(Step):
+    """A file of a host copied to this machine; the checksum is compared."""
+
+    remote: str
+    local: str
+
+
+class Level(StrEnum):
+    """How a finding of a look weighs."""
+
+    OK = "ok"
+    WARNING = "warning"
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing a look has checked: what, where, how it is, and what to do about it."""
+
+    what: str
+    where: str
+    level: Level
+    detail: str
+    advice: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything a run will do, in order; what was found; and what to know first."""
+
+    environment: str
+    phase: str
+    change: str
+    steps: tuple[Step, ...]
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def digest(self) -> str:
+        """Twelve hexadecimal digits over all that will be sent: no secret, time or count."""
+        said = (self.environment, self.phase, self.change, *(step.digest for step in self.steps))
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
+
+    @property
+    def refusals(self) -> tuple[Finding, ...]:
+        """The findings that forbid this plan to run."""
+        return tuple(f for f in self.findings if f.level is Level.REFUSED)
+
+    @property
+    def pending(self) -> tuple[Step, ...]:
+        """The steps that are still to be executed and change something."""
+        return tuple(step for step in self.steps if step.changes and not step.done)
