@@ -55,10 +55,10 @@ class Command(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class Job(Command):
-    """A detached command: `text` starts it or finds it running, and returns.
+    """A detached command: `text` starts it, or finds it running, and returns.
 
-    `watch` prints the job's state (see `jobs`) and `result` is shown when it
-    has ended well. It survives a lost connection; the next run re-attaches.
+    `watch` prints the job's state (see `jobs`). The job survives a lost
+    connection; the next run re-attaches.
     """
 
     watch: str
@@ -83,29 +83,38 @@ class Chunks(Statement):
     """A statement run over ranges of an integer key.
 
     Each range sets `@chunk_from` and `@chunk_to` and is one transaction.
-    `first` and `last` are the texts that yield the full range.
+    `first` and `last` are the SELECTs that yield the full range; `resume` is
+    the ledger's row of an interrupted run, which knows how far it came.
     """
 
     first: str
     last: str
+    resume: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Record(Step):
     """A statement that only keeps the ledger true, such as resolving a leftover row."""
 
-    rows: tuple[int, ...]
-
 
 @dataclass(frozen=True, kw_only=True)
 class Check(Step):
-    """A read whose every row is `check_name, expected, actual`; each pair must be equal.
+    """Reads of which every row `check_name, expected, actual` must have an equal pair.
 
-    `prepare` are the reads that must run before it in the same session.
+    `statements` are run one by one in one read-only session, as `mysql` would.
     """
 
     changes: ClassVar[bool] = False
-    prepare: tuple[str, ...] = ()
+    statements: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compare(Step):
+    """A table's SHOW CREATE TABLE (`text`) that must equal `expected` (None: no table)."""
+
+    changes: ClassVar[bool] = False
+    table: str
+    expected: str | None
 
 
 @dataclass(frozen=True, kw_only=True)

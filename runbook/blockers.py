@@ -1,0 +1,48 @@
+"""Who holds or waits for a table: named for the operator, from what the server shows."""
+
+from __future__ import annotations
+
+from runbook.database import Session, SqlError, Value
+
+# MySQL's own instrumentation, on by default since 8.0: exact holders of the metadata lock.
+METADATA_LOCKS = """\
+SELECT DISTINCT p.ID, p.USER, p.HOST, p.TIME, COALESCE(p.INFO, t.trx_query, ''), t.trx_started,
+ TIMESTAMPDIFF(SECOND, t.trx_started, NOW())
+ FROM performance_schema.metadata_locks l
+ JOIN performance_schema.threads h ON h.THREAD_ID = l.OWNER_THREAD_ID
+ JOIN information_schema.PROCESSLIST p ON p.ID = h.PROCESSLIST_ID
+ LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id = p.ID
+ WHERE l.OBJECT_SCHEMA = %s AND l.OBJECT_NAME = %s AND l.LOCK_STATUS = 'GRANTED' AND p.ID <> %s
+ ORDER BY t.trx_started"""
+
+# MariaDB's default: open transactions are the likely holders; which tables they
+# touched is not shown unless they run a statement, so all of them are named.
+TRANSACTIONS = """\
+SELECT p.ID, p.USER, p.HOST, p.TIME, COALESCE(p.INFO, t.trx_query, ''), t.trx_started,
+ TIMESTAMPDIFF(SECOND, t.trx_started, NOW())
+ FROM information_schema.INNODB_TRX t
+ JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
+ WHERE (p.DB = %s OR p.DB IS NULL) AND %s IS NOT NULL AND p.ID <> %s
+ ORDER BY t.trx_started"""
+
+
+def blockers(session: Session, database: str, table: str | None, ours: int) -> tuple[str, ...]:
+    """Name the sessions that hold a lock on `table`, or the open transactions that may.
+
+    `ours` is the connection that waits. An account without PROCESS sees only
+    its own sessions; then nobody is named.
+    """
+    query = TRANSACTIONS if session.server.is_mariadb else METADATA_LOCKS
+    args = (database, table or "", ours)
+    try:
+        rows = session.rows(query, args) or session.rows(TRANSACTIONS, args)
+    except SqlError:
+        return ()
+    return tuple(_named(row) for row in rows[:3])
+
+
+def _named(row: tuple[Value, ...]) -> str:
+    ident, user, host, idle, query, started, age = row
+    since = f", transaction open for {age} s" if started is not None else f", for {idle} s"
+    last = " ".join(str(query).split())[:80]
+    return f"session {ident} {user}@{host}{since}" + (f", running: {last}" if last else ", idle")

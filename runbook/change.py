@@ -1,0 +1,70 @@
+"""A change: a folder of `sql/` with the plain SQL files of each phase, in name order."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from runbook.errors import UsageError
+from runbook.statements import Statement, split
+
+FOLDERS = ("migrate", "verify", "export", "rollback")
+
+
+@dataclass(frozen=True)
+class SqlFile:
+    """One file: its path as shown, its whole text's SHA-256 and its statements."""
+
+    path: str
+    checksum: str
+    statements: tuple[Statement, ...]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without folder and ending."""
+        return Path(self.path).stem
+
+
+@dataclass(frozen=True)
+class Change:
+    """A named change and its files by phase."""
+
+    name: str
+    migrate: tuple[SqlFile, ...]
+    verify: tuple[SqlFile, ...]
+    export: tuple[SqlFile, ...]
+    rollback: tuple[SqlFile, ...]
+
+
+def load(folder: Path, shown: str = "") -> Change:
+    """Read a change's folder; `shown` is how messages call it (default: its path).
+
+    Raises:
+        UsageError: no such folder, no migrate/*.sql, or a file that cannot be read.
+    """
+    if not folder.is_dir():
+        raise UsageError(
+            f"{folder}: no such folder of a change",
+            advice="The inventory's `change` names a folder with migrate/*.sql.",
+        )
+    shown = shown or str(folder)
+    files = {
+        name: tuple(
+            _read(file, f"{shown}/{name}/{file.name}")
+            for file in sorted((folder / name).glob("*.sql"))
+        )
+        for name in FOLDERS
+    }
+    if not files["migrate"]:
+        raise UsageError(f"{folder}/migrate: no .sql file", advice="A change has at least one.")
+    return Change(folder.name, **files)
+
+
+def _read(file: Path, shown: str) -> SqlFile:
+    try:
+        text = file.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{shown}: cannot be read ({error})") from error
+    checksum = hashlib.sha256(text.encode()).hexdigest()
+    return SqlFile(shown, checksum, split(text, shown))

@@ -1,0 +1,243 @@
+"""The ledger: one table in the target database that says what was done to it.
+
+A row a run and a row a statement: started before, finished after, with what the
+statement added. `rollback` files read it in SQL (`added`, `undone_at`), so an
+undo drops only what a migration brought. A row that was started and not
+finished is resolved by looking at the schema, never by trusting the row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from runbook.database import Session, SqlError, Value
+from runbook.schema import NO_SUCH_TABLE, Shape
+
+TABLE = "runbook_ledger"
+
+CREATE = f"""\
+CREATE TABLE IF NOT EXISTS {TABLE} (
+  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
+  entry ENUM('run', 'statement') NOT NULL,
+  run VARCHAR(40) NOT NULL,
+  phase VARCHAR(20) NOT NULL,
+  change_name VARCHAR(100) NOT NULL,
+  plan CHAR(12) NOT NULL,
+  steps TEXT NULL,
+  statement VARCHAR(255) NULL,
+  checksum CHAR(64) NULL,
+  target VARCHAR(64) NULL,
+  before_objects MEDIUMTEXT NULL,
+  before_ddl MEDIUMTEXT NULL,
+  position BIGINT NULL,
+  added TEXT NULL,
+  operator VARCHAR(100) NOT NULL,
+  host VARCHAR(255) NOT NULL,
+  connection_id BIGINT UNSIGNED NOT NULL,
+  started_at DATETIME(6) NOT NULL,
+  finished_at DATETIME(6) NULL,
+  outcome VARCHAR(10) NULL,
+  undone_at DATETIME(6) NULL,
+  KEY change_name (change_name, undone_at)
+) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"""
+
+OPEN_RUN = f"""\
+INSERT INTO {TABLE} (entry, run, phase, change_name, plan, steps, operator, host, connection_id,\
+ started_at)
+ VALUES ('run', :run, :phase, :change, :plan, :steps, :operator, :host, CONNECTION_ID(),\
+ UTC_TIMESTAMP(6))"""
+CLOSE_RUN = f"""\
+UPDATE {TABLE} SET finished_at = UTC_TIMESTAMP(6), outcome = :outcome
+ WHERE entry = 'run' AND run = :run"""
+STARTED = f"""\
+INSERT INTO {TABLE} (entry, run, phase, change_name, plan, statement, checksum, target,\
+ before_objects, before_ddl, position, operator, host, connection_id, started_at)
+ VALUES ('statement', :run, :phase, :change, :plan, :statement, :checksum, :target,\
+ :before_objects, :before_ddl, :position, :operator, :host, CONNECTION_ID(), UTC_TIMESTAMP(6))"""
+REACHED = f"UPDATE {TABLE} SET position = @chunk_to WHERE id = :id"
+FINISHED = f"""\
+UPDATE {TABLE} SET finished_at = UTC_TIMESTAMP(6), outcome = :outcome, added = :added
+ WHERE id = :id"""
+UNDONE = f"""\
+UPDATE {TABLE} SET undone_at = UTC_TIMESTAMP(6)
+ WHERE change_name = :change AND entry = 'statement' AND undone_at IS NULL"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One statement's row."""
+
+    id: int
+    run: str
+    phase: str
+    change: str
+    statement: str
+    checksum: str
+    target: str | None
+    before_objects: frozenset[str]
+    before_ddl: str | None
+    position: int | None
+    added: tuple[str, ...]
+    operator: str
+    host: str
+    started_at: str
+    finished: bool
+
+
+@dataclass(frozen=True)
+class RunEntry:
+    """One run's row; `steps` are the digests of the steps its plan had."""
+
+    run: str
+    phase: str
+    change: str
+    plan: str
+    steps: frozenset[str]
+    operator: str
+    host: str
+    connection: int
+    started_at: str
+    outcome: str | None
+
+
+@dataclass(frozen=True)
+class Book:
+    """The ledger as a look found it; empty where there is no such table."""
+
+    exists: bool = False
+    entries: tuple[Entry, ...] = ()
+    runs: tuple[RunEntry, ...] = ()
+
+    def of(self, change: str, phase: str = "migrate") -> tuple[Entry, ...]:
+        """Return the rows of a change's phase that were not undone, oldest first."""
+        return tuple(e for e in self.entries if e.change == change and e.phase == phase)
+
+    def leftovers(self, change: str) -> tuple[Entry, ...]:
+        """Return the rows of a change that were started and never finished."""
+        return tuple(e for e in self.entries if e.change == change and not e.finished)
+
+    def interrupted(self) -> RunEntry | None:
+        """Return the latest run when it never said how it ended."""
+        return self.runs[-1] if self.runs and self.runs[-1].outcome is None else None
+
+    def before(self, change: str) -> dict[str, str | None]:
+        """Return, per table, its SHOW CREATE TABLE before the change first touched it."""
+        first: dict[str, str | None] = {}
+        for entry in self.of(change):
+            if entry.target is not None:
+                first.setdefault(entry.target, entry.before_ddl)
+        return first
+
+
+ENTRIES = f"""\
+SELECT id, run, phase, change_name, statement, checksum, target, before_objects, before_ddl,
+ position, added, operator, host, started_at, finished_at FROM {TABLE}
+ WHERE entry = 'statement' AND undone_at IS NULL ORDER BY id"""
+RUNS = f"""\
+SELECT run, phase, change_name, plan, steps, operator, host, connection_id, started_at, outcome
+ FROM {TABLE} WHERE entry = 'run' ORDER BY id DESC LIMIT 20"""
+
+
+def read(session: Session) -> Book:
+    """Read the ledger; a database without one has an empty book."""
+    try:
+        entries = session.rows(ENTRIES)
+        runs = session.rows(RUNS)
+    except SqlError as error:
+        if error.code == NO_SUCH_TABLE:
+            return Book()
+        raise
+    return Book(True, tuple(map(_entry, entries)), tuple(map(_run, reversed(runs))))
+
+
+def bind(template: str, values: Mapping[str, Value]) -> tuple[str, tuple[Value, ...]]:
+    """Turn a template's `:name`s into PyMySQL's `%s` and the arguments in their order."""
+    names = re.findall(r":([a-z_]+)", template)
+    text = re.sub(r":[a-z_]+", "%s", template.replace("%", "%%"))
+    return text, tuple(values[name] for name in names)
+
+
+class Ledger:
+    """Writes a run's rows on its writing session."""
+
+    def __init__(self, session: Session, common: Mapping[str, Value]) -> None:
+        """`common` holds run, phase, change, plan, operator and host."""
+        self._session = session
+        self._common = dict(common)
+
+    def open(self, steps: str) -> None:
+        """Create the table where it is missing, and say that the run has begun."""
+        self._session.execute(CREATE)
+        self._write(OPEN_RUN, {"steps": steps})
+
+    def close(self, outcome: str) -> None:
+        """Say how the run ended."""
+        self._write(CLOSE_RUN, {"outcome": outcome})
+
+    def started(
+        self, statement: str, checksum: str, before: Shape | None, position: int | None = None
+    ) -> int:
+        """Say that a statement is about to run; return the row's id."""
+        self._write(
+            STARTED,
+            {
+                "statement": statement,
+                "checksum": checksum,
+                "target": before.table if before else None,
+                "before_objects": ",".join(sorted(before.objects)) if before else None,
+                "before_ddl": before.ddl if before else None,
+                "position": position,
+            },
+        )
+        return int(str(self._session.value("SELECT LAST_INSERT_ID()")))
+
+    def reached(self, row: int) -> None:
+        """Keep, inside the chunk's own transaction, how far the chunks are."""
+        self._write(REACHED, {"id": row})
+
+    def finished(self, row: int, outcome: str, added: tuple[str, ...] = ()) -> None:
+        """Say how a statement ended and what it added."""
+        self._write(FINISHED, {"id": row, "outcome": outcome, "added": ",".join(added)})
+
+    def _write(self, template: str, values: Mapping[str, Value]) -> None:
+        self._session.execute(*bind(template, {**self._common, **values}))
+
+
+def _entry(row: tuple[Value, ...]) -> Entry:
+    (ident, run, phase, change, statement, checksum, target, objects, ddl, position, added,
+     operator, host, started, finished) = row  # fmt: skip
+    return Entry(
+        int(str(ident)),
+        str(run),
+        str(phase),
+        str(change),
+        str(statement),
+        str(checksum),
+        None if target is None else str(target),
+        frozenset(str(objects).split(",")) if objects else frozenset(),
+        None if ddl is None else str(ddl),
+        None if position is None else int(str(position)),
+        tuple(str(added).split(",")) if added else (),
+        str(operator),
+        str(host),
+        str(started),
+        finished is not None,
+    )
+
+
+def _run(row: tuple[Value, ...]) -> RunEntry:
+    run, phase, change, plan, steps, operator, host, connection, started, outcome = row
+    return RunEntry(
+        str(run),
+        str(phase),
+        str(change),
+        str(plan),
+        frozenset(str(steps or "").split()),
+        str(operator),
+        str(host),
+        int(str(connection)),
+        str(started),
+        None if outcome is None else str(outcome),
+    )

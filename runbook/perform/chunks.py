@@ -1,0 +1,111 @@
+"""Performs a statement over ranges of an integer key, each its own short transaction."""
+
+from __future__ import annotations
+
+import time
+
+from runbook.database import LockWait, SqlError, Value
+from runbook.errors import Outcome, StepFailed
+from runbook.replication import lag
+from runbook.run import Result, Run
+from runbook.schema import shape
+from runbook.steps import Chunks
+
+FIRST_WIDTH = 1000
+RANGE = "SET @chunk_from = %s, @chunk_to = %s"
+TRIES = 10
+
+
+def perform(step: Chunks, run: Run) -> Result:
+    """Run every range from where an interrupted run left off; tell progress and ETA.
+
+    A range is as wide as takes the policy's `chunk_time`. How far it is stands
+    in the ledger, written in the chunk's own transaction, so a killed run
+    continues exactly there.
+
+    Raises:
+        StepFailed, Lost, Interrupted: what was done so far stays done and recorded.
+    """
+    first, last = _number(run.writer.value(step.first)), _number(run.writer.value(step.last))
+    row, position = _resume(step, run)
+    start = max(first, position + 1) if position is not None else first
+    changed, width, began = 0, FIRST_WIDTH, time.monotonic()
+    total = max(0, last - first + 1)
+    try:
+        while start <= last:
+            _wait_for_replicas(run)
+            end = min(last, start + width - 1)
+            took = time.monotonic()
+            changed += _chunk(step, run, row, start, end)
+            took = time.monotonic() - took
+            start = end + 1
+            rate = (start - first - (position or 0)) / max(time.monotonic() - began, 1e-6)
+            run.progress(
+                start - first, "keys", total=total, eta=(last - end) / rate if rate > 0 else None
+            )
+            width = next_width(width, took, run.environment.policy.chunk_time)
+            if start <= last:
+                run.keep_lock()
+                run.brake.check()
+    except SqlError as error:
+        raise StepFailed(
+            f"{step.origin}: {error.message}",
+            advice=f"Done up to key {start - 1}; run the same command again to continue there.",
+        ) from error
+    run.ledger.finished(row, Outcome.CHANGED)
+    return Result(Outcome.CHANGED if changed else Outcome.OK, f"{changed:,} rows changed")
+
+
+def next_width(width: int, took: float, wanted: float) -> int:
+    """Return the next range's width in keys, so that it takes about `wanted` seconds.
+
+    It grows at most fourfold at a time and halves at most: one lucky or unlucky
+    range does not throw it off.
+    """
+    factor = min(4.0, max(0.5, wanted / max(took, 1e-6)))
+    return max(1, int(width * factor))
+
+
+def _chunk(step: Chunks, run: Run, row: int, start: int, end: int) -> int:
+    """Run one range; a deadlock or lock wait is tried again, with a pause."""
+    for attempt in range(1, TRIES + 1):
+        try:
+            run.writer.execute("START TRANSACTION")
+            run.writer.execute(RANGE, (start, end))
+            changed = run.writer.execute(step.text)
+            run.ledger.reached(row)
+            run.writer.execute("COMMIT")
+            return changed
+        except LockWait:
+            run.writer.execute("ROLLBACK")
+            if attempt == TRIES:
+                raise
+            run.waiting(f"rows {start} to {end} are locked by somebody; try {attempt} of {TRIES}")
+            run.brake.pause(0.2 * attempt)
+    raise AssertionError("unreachable")
+
+
+def _resume(step: Chunks, run: Run) -> tuple[int, int | None]:
+    """Return the ledger's row for this statement and how far it already is."""
+    if step.resume is not None:
+        position = run.writer.value(POSITION, (step.resume,))
+        return step.resume, None if position is None else _number(position)
+    before = shape(run.writer, step.table) if step.table else None
+    return run.ledger.started(step.origin, step.checksum, before), None
+
+
+POSITION = "SELECT position FROM runbook_ledger WHERE id = %s"
+
+
+def _wait_for_replicas(run: Run) -> None:
+    """Hold back while a replica is further behind than the policy allows."""
+    limit = run.environment.policy.max_replica_lag
+    for replica in run.environment.database.replicas:
+        while (behind := lag(run.database, replica.name)) is not None and behind > limit:
+            run.waiting(f"replica {replica.name} is {behind:g} s behind (limit {limit:g} s)")
+            run.keep_lock()
+            run.brake.pause(1.0)
+
+
+def _number(value: Value) -> int:
+    return int(str(value))

@@ -1,0 +1,65 @@
+"""Performs one SQL statement, waiting only briefly for its metadata lock."""
+
+from __future__ import annotations
+
+import random
+import time
+
+from runbook.blockers import blockers
+from runbook.database import LockWait, SqlError
+from runbook.errors import Outcome, StepFailed
+from runbook.run import Result, Run
+from runbook.schema import shape
+from runbook.steps import Record, Statement
+
+
+def perform(step: Statement, run: Run) -> Result:
+    """Run the statement between its two rows of the ledger, and say what it added.
+
+    Raises:
+        StepFailed: the server refused it, or its lock was not to be had in time.
+        Lost: the connection went away; the ledger's open row says what was in hand.
+    """
+    before = shape(run.writer, step.table) if step.table else None
+    row = run.ledger.started(step.origin, step.checksum, before)
+    try:
+        _with_short_waits(step, run)
+    except SqlError as error:
+        run.ledger.finished(row, Outcome.FAILED)
+        raise StepFailed(f"{step.origin}: {error.message}", advice=error.advice) from error
+    after = shape(run.writer, step.table) if step.table else None
+    added = after.added_since(before.objects) if before and after else ()
+    run.ledger.finished(row, Outcome.CHANGED, added)
+    return Result(Outcome.CHANGED, ", ".join(f"added {name}" for name in added))
+
+
+def record(step: Record, run: Run) -> Result:
+    """Write what keeps the ledger true."""
+    run.writer.execute(step.text)
+    return Result(Outcome.CHANGED)
+
+
+def _with_short_waits(step: Statement, run: Run) -> None:
+    """Try again while the lock is held by others, never queueing long in front of anybody.
+
+    A waiting ALTER makes every later query on its table wait behind it; so it
+    waits for the session's few seconds only, then steps back for a while.
+    """
+    limits = run.environment.timeouts
+    give_up = time.monotonic() + limits.lock_give_up
+    while True:
+        try:
+            run.writer.execute(step.text)
+            return
+        except LockWait as error:
+            holders = blockers(run.reader, run.environment.database.name, step.table, run.writer.id)
+            who = "; ".join(holders) or "a session that this account cannot see"
+            if time.monotonic() > give_up:
+                raise StepFailed(
+                    f"{step.origin}: the lock on {step.table} was not to be had within "
+                    f"{limits.lock_give_up:g} s; blocked by {who}",
+                    advice="End that session, or wait for it, then run the same command again.",
+                ) from error
+            run.waiting(f"lock on {step.table} held by {who}; stepping back, then again")
+            # Jitter, so that two programs that step back do not meet again.
+            run.brake.pause(limits.lock_wait * random.uniform(0.5, 1.5))  # noqa: S311

@@ -1,0 +1,323 @@
+"""Hosts over SSH: the only import of fabric and paramiko.
+
+Fabric resolves the SSH configuration and jump hosts; commands run on a raw
+channel, since `Connection.run` buffers its output quadratically and, when it is
+interrupted, leaves the remote process without saying so. Host keys are always
+checked: fabric by itself accepts any.
+"""
+
+from __future__ import annotations
+
+import select
+import shlex
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+import fabric
+import paramiko
+from invoke.exceptions import Exit as InvokeExit
+
+from runbook.environment import Address, Environment, Host
+from runbook.errors import Lost, Refusal, RunbookError, StepFailed
+
+if TYPE_CHECKING:
+    from paramiko import Channel, SFTPClient, Transport
+
+T = TypeVar("T")
+CHANNELS = 8
+"""Channels open at once on one connection; sshd's default MaxSessions is 10."""
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a remote command ended: exit status and the whole of its output."""
+
+    host: str
+    status: int
+    out: str
+    err: str
+
+    @property
+    def ok(self) -> bool:
+        """Whether the exit status is 0."""
+        return self.status == 0
+
+    def tail(self, lines: int = 20) -> tuple[str, ...]:
+        """Return the last lines of output, standard error last."""
+        return tuple((self.out.splitlines() + self.err.splitlines())[-lines:])
+
+
+class Hosts:
+    """One connection a host, opened when first needed; safe to use from threads."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._environment = environment
+        self._open: dict[str, _Link] = {}
+        self._locks = {host.name: threading.Lock() for host in environment.hosts}
+
+    def __enter__(self) -> Hosts:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for link in self._open.values():
+            link.close()
+        self._open.clear()
+
+    def each(self, names: Iterable[str], work: Callable[[str], T]) -> dict[str, T | RunbookError]:
+        """Call `work` for every host at once; what it raises is returned in its place."""
+
+        def guarded(name: str) -> T | RunbookError:
+            try:
+                return work(name)
+            except RunbookError as error:
+                return error
+
+        wanted = list(dict.fromkeys(names))
+        with ThreadPoolExecutor(max_workers=max(1, len(wanted))) as pool:
+            return dict(zip(wanted, pool.map(guarded, wanted), strict=True))
+
+    def run(
+        self, name: str, text: str, *, stdin: str = "", timeout: float | None = None
+    ) -> Finished:
+        """Run `text` in the login shell of host `name` and wait for it.
+
+        `timeout` is in seconds (default: the environment's for commands).
+
+        Raises:
+            Lost: the connection went away or the time passed; the command may go on.
+            Refusal: the host cannot be reached or does not prove who it is.
+        """
+        limit = self._environment.timeouts.command if timeout is None else timeout
+        return self._link(name).run(text, stdin.encode(), limit)
+
+    def tunnel(self, name: str, address: Address) -> Channel:
+        """Open a channel from host `name` to a TCP address that it sees.
+
+        Raises:
+            StepFailed: nothing listens there.
+            Lost: the connection went away.
+        """
+        return self._link(name).tunnel(address, self._environment.timeouts.connect)
+
+    @contextmanager
+    def files(self, name: str) -> Iterator[SFTPClient]:
+        """Open SFTP on host `name` for the time of a `with` block."""
+        with self._link(name).files() as sftp:
+            yield sftp
+
+    def _link(self, name: str) -> _Link:
+        with self._locks[name]:
+            link = self._open.get(name)
+            if link is None or not link.alive:
+                link = _connect(self._environment, self._environment.host(name))
+                self._open[name] = link
+            return link
+
+
+class _Link:
+    """One open SSH connection."""
+
+    def __init__(self, host: str, connection: fabric.Connection, silence: float) -> None:
+        self.host = host
+        self._connection = connection
+        self._transport: Transport = connection.client.get_transport()
+        self._slots = threading.BoundedSemaphore(CHANNELS)
+        threading.Thread(
+            target=_listen_for_life, args=(self._transport, silence), daemon=True
+        ).start()
+
+    @property
+    def alive(self) -> bool:
+        return self._transport.is_active()
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def run(self, text: str, stdin: bytes, timeout: float) -> Finished:
+        end = time.monotonic() + timeout
+        with self._slots, self._channel() as channel:
+            try:
+                channel.settimeout(timeout)
+                channel.exec_command(text)
+                if stdin:
+                    channel.sendall(stdin)
+                channel.shutdown_write()
+                out, err = _read(channel, end)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise self._lost(f"while running: {_first_line(text)}", error) from error
+            if not channel.status_event.wait(max(0.0, end - time.monotonic())):
+                raise Lost(
+                    f"{self.host}: no answer within {timeout:g} s: {_first_line(text)}",
+                    advice=f"It may still run on {self.host}; look there before trying again.",
+                )
+            status = channel.recv_exit_status()
+        if status < 0:
+            raise self._lost(f"while running: {_first_line(text)}", None)
+        return Finished(
+            self.host, status, out.decode(errors="replace"), err.decode(errors="replace")
+        )
+
+    def tunnel(self, address: Address, timeout: float) -> Channel:
+        try:
+            return self._transport.open_channel(
+                "direct-tcpip", (address.host, address.port), ("127.0.0.1", 0), timeout=timeout
+            )
+        except paramiko.ChannelException as error:
+            raise StepFailed(
+                f"{self.host}: nothing answers at {address.host}:{address.port} ({error.text})",
+                advice="Is the database server running, and is this the address that host sees?",
+            ) from error
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._lost("while opening a tunnel to the database", error) from error
+
+    @contextmanager
+    def files(self) -> Iterator[SFTPClient]:
+        with self._slots:
+            try:
+                sftp = paramiko.SFTPClient.from_transport(self._transport)
+            except (EOFError, paramiko.SSHException) as error:
+                raise self._lost("while opening SFTP", error) from error
+            assert sftp is not None  # noqa: S101 - None is only for a closed transport's stub
+            with sftp:
+                yield sftp
+
+    @contextmanager
+    def _channel(self) -> Iterator[Channel]:
+        try:
+            channel = self._transport.open_session(timeout=15)
+        except (OSError, EOFError, paramiko.SSHException) as error:
+            raise self._lost("before a command could start", error) from error
+        with channel:
+            yield channel
+
+    def _lost(self, when: str, error: Exception | None) -> Lost:
+        why = f" ({error})" if error and str(error) else ""
+        return Lost(
+            f"{self.host}: the SSH connection was lost {when}{why}",
+            advice="Run the same command again: it looks first and does what is left.",
+        )
+
+
+def script(text: str) -> str:
+    """Return a shell command that runs the multi-line bash `text` and leaves stdin free.
+
+    Pasteable as it stands: strict bash reads the script from descriptor 3.
+    """
+    return f"bash -euo pipefail /dev/fd/3 3<<'RUNBOOK'\n{text.strip()}\nRUNBOOK"
+
+
+def quote(word: str) -> str:
+    """Quote one word for a POSIX shell."""
+    return shlex.quote(word)
+
+
+def _connect(environment: Environment, host: Host) -> _Link:
+    limit = environment.timeouts.connect
+    connection = _connection(environment, host, limit)
+    here = f"{host.name} ({connection.user}@{connection.host}:{connection.port})"
+    try:
+        connection.open()
+    except paramiko.BadHostKeyException as error:
+        raise Refusal(
+            f"{here}: the host key is not the one in known_hosts",
+            advice="Somebody else may be answering. Compare the key with the host's console; if "
+            f"it was really changed: ssh-keygen -R '[{connection.host}]:{connection.port}', then "
+            "connect once with ssh.",
+        ) from error
+    except paramiko.AuthenticationException as error:
+        raise Refusal(
+            f"{here}: the key or user was not accepted",
+            advice=f"Try: ssh -p {connection.port} {connection.user}@{connection.host} true",
+        ) from error
+    except (paramiko.SSHException, OSError, EOFError, InvokeExit) as error:
+        if "not found in known_hosts" in str(error):
+            raise Refusal(
+                f"{here}: the host key is not known",
+                advice="Connect once with ssh and compare the fingerprint, or name a file in "
+                "the inventory's known_hosts.",
+            ) from error
+        raise Refusal(
+            f"{here}: no SSH connection ({error or type(error).__name__})",
+            advice=environment.about or "Is the host up, and is its address right?",
+        ) from error
+    return _Link(host.name, connection, environment.timeouts.silence)
+
+
+def _connection(environment: Environment, host: Host, limit: float) -> fabric.Connection:
+    config = (
+        fabric.Config(ssh_config=paramiko.SSHConfig.from_path(str(host.ssh_config)))
+        if host.ssh_config
+        else fabric.Config()
+    )
+    kwargs: dict[str, object] = {"banner_timeout": limit, "auth_timeout": limit}
+    if host.key:
+        kwargs["key_filename"] = str(host.key)
+    connection = fabric.Connection(
+        host.address or host.name,
+        user=host.user,
+        port=host.port,
+        config=config,
+        gateway=_connection(environment, environment.host(host.jump), limit) if host.jump else None,
+        connect_timeout=int(limit) or 1,
+        connect_kwargs=kwargs,
+    )
+    _check_host_keys(connection, host.known_hosts)
+    if not host.jump and isinstance(connection.gateway, fabric.Connection):
+        _check_host_keys(connection.gateway, host.known_hosts)
+    return connection
+
+
+def _check_host_keys(connection: fabric.Connection, known_hosts: Path | None) -> None:
+    """Load the known host keys and refuse every other."""
+    client = connection.client
+    client.set_missing_host_key_policy(paramiko.RejectPolicy())
+    named = connection.ssh_config.get("userknownhostsfile")
+    files = [known_hosts] if known_hosts else [Path(f).expanduser() for f in (named or "").split()]
+    for file in files:
+        if file.is_file():
+            client.load_system_host_keys(str(file))
+    if not files:
+        client.load_system_host_keys()
+
+
+def _read(channel: Channel, end: float) -> tuple[bytes, bytes]:
+    out, err = bytearray(), bytearray()
+    while not channel.eof_received or channel.recv_ready() or channel.recv_stderr_ready():
+        if channel.recv_ready():
+            out += channel.recv(1 << 20)
+        elif channel.recv_stderr_ready():
+            err += channel.recv_stderr(1 << 20)
+        elif channel.closed or time.monotonic() > end:
+            break
+        else:
+            select.select([channel], [], [], min(1.0, max(0.0, end - time.monotonic())))
+    return bytes(out), bytes(err)
+
+
+def _listen_for_life(transport: Transport, silence: float) -> None:
+    """Close the connection when the peer has not answered for `silence` seconds.
+
+    A black-holed peer acknowledges nothing and resets nothing, and paramiko's
+    own keepalive does not wait for replies; every blocked read would hang.
+    """
+    while transport.is_active():
+        alarm = threading.Timer(silence, transport.close)
+        alarm.daemon = True
+        alarm.start()
+        try:
+            transport.global_request("keepalive@openssh.com", wait=True)
+        except (OSError, EOFError, paramiko.SSHException):
+            return
+        finally:
+            alarm.cancel()
+        time.sleep(silence / 4)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0][:120]

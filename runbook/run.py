@@ -1,0 +1,88 @@
+"""What the performers of steps are handed: the open connections of one run."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from runbook.brake import Brake
+from runbook.database import Database, Session
+from runbook.environment import Environment
+from runbook.errors import Outcome, Refusal
+from runbook.events import CheckRow, Event, StepProgress, StepWaiting
+from runbook.ledger import Ledger
+from runbook.remote import Hosts
+
+
+@dataclass(frozen=True)
+class Result:
+    """How performing one step ended."""
+
+    outcome: Outcome
+    detail: str = ""
+    checks: tuple[CheckRow, ...] = ()
+    output: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run: who runs what, over which connections, and who is told.
+
+    `writer` holds the lock of the environment: when it dies the lock dies with
+    it, and nothing can be written any more. `number` is the step in hand.
+    """
+
+    id: str
+    environment: Environment
+    hosts: Hosts
+    database: Database
+    writer: Session
+    reader: Session
+    ledger: Ledger
+    credentials: Callable[[], str]
+    brake: Brake
+    tell: Callable[[Event], None]
+    number: int = 0
+    _beat: list[float] = field(default_factory=lambda: [time.monotonic()])
+
+    def progress(
+        self,
+        done: int,
+        unit: str,
+        *,
+        total: int | None = None,
+        eta: float | None = None,
+        note: str = "",
+    ) -> None:
+        """Tell how far the step in hand is."""
+        self.tell(StepProgress(self.number, done, unit, total, eta, note))
+
+    def waiting(self, why: str) -> None:
+        """Tell why the step in hand holds back."""
+        self.tell(StepWaiting(self.number, why))
+
+    def keep_lock(self, every: float = 5.0) -> None:
+        """Prove, at most every so many seconds, that the writing session still holds the lock.
+
+        Raises:
+            Lost: it is gone, and the lock with it.
+        """
+        if time.monotonic() - self._beat[0] < every:
+            return
+        if self.writer.value(HOLDS_LOCK, (lock_name(self.environment),)) != 1:
+            raise Refusal(
+                f"the lock of {self.environment.name} was lost",
+                advice="Somebody else may be running here now: invoke status says who.",
+            )
+        self._beat[0] = time.monotonic()
+
+
+TAKE_LOCK = "SELECT GET_LOCK(%s, 0)"
+HOLDS_LOCK = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
+LOCK_HOLDER = "SELECT IS_USED_LOCK(%s)"
+
+
+def lock_name(environment: Environment) -> str:
+    """Return the name of an environment's lock: one a database, at most 64 characters."""
+    return f"runbook:{environment.database.name}"[:64]
