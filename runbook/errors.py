@@ -36,6 +36,8 @@ class RunbookError(Exception):
     """An error with an outcome and, where there is one, the next thing to do."""
 
     outcome = Outcome.FAILED
+    told = False
+    """Whether the run that it ended has already shown it."""
 
     def __init__(self, message: str, *, advice: str = "", output: tuple[str, ...] = ()) -> None:
         super().__init__(message)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from runbook.errors import Outcome
-from runbook.steps import Finding, Plan, Step
+from runbook.steps import Plan, Step
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,11 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run has ended; `message` and `advice` say how and what to do next."""
+    """The run has ended; `advice` says what to do next."""
 
     run: str
     outcome: Outcome
     seconds: float
-    message: str = ""
     advice: str = ""
 
 
@@ -132,21 +131,3 @@ def redact(text: str, secrets: Iterable[str]) -> str:
         if secret:
             text = text.replace(secret, "•••")
     return text
-
-
-__all__ = [
-    "CheckRow",
-    "Event",
-    "Finding",
-    "Looking",
-    "RunFinished",
-    "RunStarted",
-    "StepFinished",
-    "StepProgress",
-    "StepStarted",
-    "StepWaiting",
-    "Tell",
-    "fan_out",
-    "redact",
-    "redacting",
-]

@@ -2,24 +2,59 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from functools import cache, cached_property
 
+from runbook import change as changes
 from runbook.change import Change
 from runbook.database import Database, Session
 from runbook.environment import Environment
 from runbook.remote import Hosts
+from runbook.secrets import read_secret
 
 
-@dataclass(frozen=True)
 class Site:
-    """One environment as a look reaches it.
+    """One environment as a look reaches it; a context manager that closes what it opened."""
 
-    `reader` is READ ONLY on the server's side and for one thread; a look that
-    works in parallel opens more with `database.reader()`.
-    """
+    def __init__(
+        self,
+        environment: Environment,
+        change: Change,
+        hosts: Hosts,
+        password: Callable[[], str],
+    ) -> None:
+        self.environment = environment
+        self.change = change
+        self.hosts = hosts
+        self.password = password
+        self.database = Database(environment, hosts.tunnel, password)
+        self._opened = ExitStack()
 
-    environment: Environment
-    change: Change
-    hosts: Hosts
-    database: Database
-    reader: Session
+    def __enter__(self) -> Site:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._opened.close()
+
+    @cached_property
+    def reader(self) -> Session:
+        """A session that is READ ONLY on the server's side, opened when first asked for.
+
+        It is for one thread; a look that works in parallel opens its own with
+        `database.reader()`.
+        """
+        return self._opened.enter_context(self.database.reader())
+
+
+@contextmanager
+def opened(environment: Environment) -> Iterator[Site]:
+    """Open an environment; connections and the password wait until they are first used."""
+    change = changes.load(environment.change)
+    with (
+        Hosts(environment) as hosts,
+        Site(
+            environment, change, hosts, cache(lambda: read_secret(environment.database.password))
+        ) as site,
+    ):
+        yield site

@@ -14,6 +14,8 @@ from runbook.steps import Chunks
 FIRST_WIDTH = 1000
 RANGE = "SET @chunk_from = %s, @chunk_to = %s"
 TRIES = 10
+REPLICA_EVERY = 1.0
+POSITION = "SELECT position FROM runbook_ledger WHERE id = %s"
 
 
 def perform(step: Chunks, run: Run) -> Result:
@@ -29,20 +31,20 @@ def perform(step: Chunks, run: Run) -> Result:
     first, last = _number(run.writer.value(step.first)), _number(run.writer.value(step.last))
     row, position = _resume(step, run)
     start = max(first, position + 1) if position is not None else first
-    changed, width, began = 0, FIRST_WIDTH, time.monotonic()
-    total = max(0, last - first + 1)
+    origin, changed, width, began = start, 0, FIRST_WIDTH, time.monotonic()
+    total, looked = max(0, last - first + 1), 0.0
     try:
         while start <= last:
-            _wait_for_replicas(run)
+            if time.monotonic() - looked > REPLICA_EVERY:
+                _wait_for_replicas(run)
+                looked = time.monotonic()
             end = min(last, start + width - 1)
             took = time.monotonic()
             changed += _chunk(step, run, row, start, end)
             took = time.monotonic() - took
             start = end + 1
-            rate = (start - first - (position or 0)) / max(time.monotonic() - began, 1e-6)
-            run.progress(
-                start - first, "keys", total=total, eta=(last - end) / rate if rate > 0 else None
-            )
+            rate = (start - origin) / max(time.monotonic() - began, 1e-6)
+            run.progress(start - first, "keys", total=total, eta=(last - end) / rate)
             width = next_width(width, took, run.environment.policy.chunk_time)
             if start <= last:
                 run.keep_lock()
@@ -92,9 +94,6 @@ def _resume(step: Chunks, run: Run) -> tuple[int, int | None]:
         return step.resume, None if position is None else _number(position)
     before = shape(run.writer, step.table) if step.table else None
     return run.ledger.started(step.origin, step.checksum, before), None
-
-
-POSITION = "SELECT position FROM runbook_ledger WHERE id = %s"
 
 
 def _wait_for_replicas(run: Run) -> None:

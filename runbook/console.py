@@ -1,0 +1,185 @@
+"""What the operator sees: the only import of rich.
+
+A terminal gets a live line for the step in hand; anything else gets plain
+lines. Long steps report every few seconds.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from rich.console import Console as Rich
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from runbook import render
+from runbook.environment import Environment
+from runbook.errors import Outcome, RunbookError
+from runbook.events import (
+    Event,
+    Looking,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    StepProgress,
+    StepStarted,
+    StepWaiting,
+)
+from runbook.steps import Finding, Level, Plan
+
+STYLE = {
+    "ok": "green",
+    "changed": "yellow",
+    "skipped": "dim",
+    "warning": "yellow",
+    "refused": "red",
+    "failed": "bold red",
+    "unknown": "bold magenta",
+}
+PLAIN_EVERY = 5.0
+TAIL = 20
+
+
+class Console:
+    """A subscriber that tells the operator; `quiet` tells nothing (for --json)."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        self._rich = Rich(quiet=quiet, highlight=False, soft_wrap=True)
+        self._live: Progress | None = None
+        self._told = 0.0
+        self._recap: list[StepFinished] = []
+
+    @property
+    def interactive(self) -> bool:
+        """Whether a person can be asked here."""
+        return sys.stdin.isatty() and self._rich.is_terminal
+
+    def say(self, text: str, style: str = "") -> None:
+        """Print lines as they are."""
+        self._rich.print(Text(text, style=style))
+
+    def ask(self, question: str) -> str:
+        """Ask for one line; an end of input is an empty answer."""
+        try:
+            return self._rich.input(Text(question)).strip()
+        except EOFError:
+            return ""
+
+    def preview(self, plan: Plan, environment: Environment) -> None:
+        """Print the whole preview of a plan."""
+        for line in render.plan_text(plan, environment).splitlines():
+            self._rich.print(Text(line, style=_line_style(line)))
+
+    def findings(self, findings: tuple[Finding, ...], *, everything: bool) -> None:
+        """Print findings, one a line; unless `everything`, only those that matter."""
+        for finding in findings:
+            if everything or finding.level is not Level.OK:
+                word, _, rest = render.finding_line(finding).partition(" ")
+                self._word(word, rest.lstrip())
+
+    def error(self, error: RunbookError) -> None:
+        """Print what went wrong, the last output there was, and what to do next."""
+        self.stop()
+        for line in error.output[-TAIL:]:
+            self._rich.print(Text(f"  | {line}", style="dim"))
+        self._word(error.outcome, error.message)
+        if error.advice:
+            self.say(f"         {error.advice}")
+
+    def __call__(self, event: Event) -> None:
+        """Show one event."""
+        match event:
+            case Looking():
+                self._start(f"looking at {event.what}")
+            case RunStarted():
+                self.stop()
+                self.say(f"{render.head(event.plan)} · run {event.run}", "bold")
+            case StepStarted():
+                self._start(f"{event.step.phase}  {event.step.where}: {event.step.title}")
+            case StepProgress():
+                self._progress(event)
+            case StepWaiting():
+                self._wait(event.why)
+            case StepFinished():
+                self._finished(event)
+            case RunFinished():
+                self._ended(event)
+
+    def _start(self, title: str) -> None:
+        self.stop()
+        self._told = time.monotonic()
+        if not self._rich.is_terminal or self._rich.quiet:
+            return
+        self._live = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.fields[note]}", markup=False, style="dim"),
+            TimeElapsedColumn(),
+            console=self._rich,
+            transient=True,
+        )
+        self._live.add_task(title, total=None, note="")
+        self._live.start()
+
+    def stop(self) -> None:
+        """End the live line, if there is one."""
+        if self._live:
+            self._live.stop()
+            self._live = None
+
+    def _progress(self, event: StepProgress) -> None:
+        note = event.note or measure(event)
+        if self._live:
+            task = self._live.task_ids[0]
+            self._live.update(task, total=event.total, completed=event.done, note=note)
+        elif time.monotonic() - self._told > PLAIN_EVERY:
+            self._told = time.monotonic()
+            self.say(f"         … {note}")
+
+    def _wait(self, why: str) -> None:
+        self._word("waiting", why)
+
+    def _finished(self, event: StepFinished) -> None:
+        self.stop()
+        self._recap.append(event)
+        step = event.step
+        detail = f" · {event.detail}" if event.detail else ""
+        took = f" · {event.seconds:.1f} s" if event.seconds >= 0.1 else ""
+        self._word(event.outcome, f"{step.phase:<9} {step.where}: {step.title}{detail}{took}")
+        for row in event.checks:
+            if not row.holds:
+                self.say(f"         {row.name}: expected {row.expected}, is {row.actual}", "red")
+        if event.outcome in {Outcome.FAILED, Outcome.UNKNOWN}:
+            for line in event.output[-TAIL:]:
+                self._rich.print(Text(f"  | {line}", style="dim"))
+
+    def _ended(self, event: RunFinished) -> None:
+        self.stop()
+        counts = {o: sum(e.outcome is o for e in self._recap) for o in Outcome}
+        said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
+        self._word(event.outcome, f"{said or 'nothing to do'} · {event.seconds:.1f} s")
+        for line in event.advice.splitlines():
+            self.say(f"         {line}")
+
+    def _word(self, word: str, rest: str) -> None:
+        self._rich.print(Text(f"{word:<8}", style=STYLE.get(word, "")).append(f" {rest}", style=""))
+
+
+def measure(event: StepProgress) -> str:
+    """Return progress in words, such as `120,000 of 200,000 keys, 3 s left`."""
+    if event.unit == "bytes":
+        done = f"{event.done / 1e6:,.1f} MB"
+    else:
+        of = f" of {event.total:,}" if event.total else ""
+        done = f"{event.done:,}{of} {event.unit}"
+    return f"{done}, {event.eta:.0f} s left" if event.eta is not None else done
+
+
+def _line_style(line: str) -> str:
+    stripped = line.lstrip()
+    if stripped.startswith("| "):
+        return "cyan"
+    word = stripped.partition(" ")[0]
+    return STYLE.get(word, "bold" if line[:3].strip().isdigit() else "")

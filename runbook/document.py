@@ -1,0 +1,96 @@
+"""`--json`: one document on standard output, and nothing else there."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+
+from runbook.errors import RunbookError
+from runbook.events import Event, RunFinished, RunStarted, StepFinished
+from runbook.journal import plain
+from runbook.steps import Finding, Plan
+
+
+@dataclass
+class Document:
+    """A subscriber that collects what a command did, and prints it at its end.
+
+    README.md documents the keys; `schema()` is what they are tested against.
+    """
+
+    command: str
+    environment: str
+    dry_run: bool
+    run: str | None = None
+    seconds: float = 0.0
+    steps: list[dict[str, object]] = field(default_factory=list)
+    plan: Plan | None = None
+    findings: tuple[Finding, ...] = ()
+    status: dict[str, object] | None = None
+    journal: str | None = None
+
+    def __call__(self, event: Event) -> None:
+        """Keep what belongs in the document."""
+        match event:
+            case RunStarted():
+                self.run = event.run
+            case StepFinished():
+                self.steps.append(
+                    {
+                        **plain(event.step),
+                        "number": event.number,
+                        "outcome": event.outcome.value,
+                        "seconds": round(event.seconds, 3),
+                        "detail": event.detail,
+                        "checks": [
+                            {
+                                "name": row.name,
+                                "expected": row.expected,
+                                "actual": row.actual,
+                                "holds": row.holds,
+                            }
+                            for row in event.checks
+                        ],
+                        "output": list(event.output),
+                    }
+                )
+            case RunFinished():
+                self.seconds = round(event.seconds, 3)
+            case _:
+                pass
+
+    def text(self, outcome: str, exit_status: int, error: RunbookError | None) -> str:
+        """Return the document, as JSON."""
+        planned = [plain(step) for step in self.plan.steps] if self.plan else []
+        found = self.plan.findings if self.plan else self.findings
+        return json.dumps(
+            {
+                "command": self.command,
+                "environment": self.environment,
+                "dry_run": self.dry_run,
+                "outcome": outcome,
+                "exit_status": exit_status,
+                "message": error.message if error else "",
+                "advice": error.advice if error else "",
+                "run": self.run,
+                "plan": self.plan.digest if self.plan else None,
+                "notes": list(self.plan.notes) if self.plan else [],
+                "findings": [
+                    {
+                        "what": f.what,
+                        "where": f.where,
+                        "level": f.level.value,
+                        "detail": f.detail,
+                        "advice": f.advice,
+                    }
+                    for f in found
+                ],
+                "planned": planned,
+                "steps": self.steps,
+                "status": self.status,
+                "seconds": self.seconds,
+                "journal": self.journal,
+            },
+            indent=2,
+            ensure_ascii=False,
+        )

@@ -1,0 +1,107 @@
+"""The one loop over the steps of a plan."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+
+from runbook.errors import Interrupted, Outcome, RunbookError, StepFailed
+from runbook.events import StepFinished, StepStarted
+from runbook.perform import check, chunks, command, export, fetch, job, statement
+from runbook.run import Result, Run
+from runbook.steps import (
+    Check,
+    Chunks,
+    Command,
+    Compare,
+    Export,
+    Fetch,
+    Job,
+    Plan,
+    Record,
+    Statement,
+    Step,
+)
+
+
+def execute(plan: Plan, run: Run) -> Outcome:
+    """Perform every step in order and return how the whole ended.
+
+    After a check that does not hold the other checks still run, so that all
+    that is wrong is seen at once, but nothing is changed any more.
+
+    Raises:
+        RunbookError: a step could not be done; the step's own event was told before.
+    """
+    outcome = Outcome.OK
+    for number, step in enumerate(plan.steps, start=1):
+        if step.done:
+            run.tell(StepFinished(number, step, Outcome.OK, 0.0, step.found))
+            continue
+        if outcome is Outcome.FAILED and step.changes:
+            run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))
+            continue
+        result = _step(number, step, run)
+        if result.outcome is Outcome.FAILED:
+            outcome = Outcome.FAILED
+        elif result.outcome is Outcome.CHANGED and outcome is Outcome.OK:
+            outcome = Outcome.CHANGED
+    return outcome
+
+
+def _step(number: int, step: Step, run: Run) -> Result:
+    began = time.monotonic()
+    run.tell(StepStarted(number, step))
+    try:
+        run.brake.check()
+        if step.changes:
+            run.keep_lock()
+        result = perform(step, dataclasses.replace(run, number=number))
+    except KeyboardInterrupt as error:
+        stopped = Interrupted(
+            f"stopped at once; {step.title} may still be running on {step.where}",
+            advice="invoke status says where things stand.",
+            running=True,
+        )
+        _told(number, step, run, stopped, began)
+        raise stopped from error
+    except RunbookError as error:
+        _told(number, step, run, error, began)
+        raise
+    took = time.monotonic() - began
+    run.tell(
+        StepFinished(
+            number, step, result.outcome, took, result.detail, result.checks, result.output
+        )
+    )
+    return result
+
+
+def _told(number: int, step: Step, run: Run, error: RunbookError, began: float) -> None:
+    took = time.monotonic() - began
+    run.tell(StepFinished(number, step, error.outcome, took, error.message, output=error.output))
+
+
+def perform(step: Step, run: Run) -> Result:  # noqa: PLR0911 - one return a kind
+    """Perform one step, by its kind."""
+    match step:
+        case Job():
+            return job.perform(step, run)
+        case Command():
+            return command.perform(step, run)
+        case Chunks():
+            return chunks.perform(step, run)
+        case Statement():
+            return statement.perform(step, run)
+        case Record():
+            return statement.record(step, run)
+        case Check():
+            return check.perform(step, run)
+        case Compare():
+            return check.compare(step, run)
+        case Export():
+            return export.perform(step, run)
+        case Fetch():
+            return fetch.perform(step, run)
+        case _:
+            raise StepFailed(f"no way to perform a {type(step).__name__}")

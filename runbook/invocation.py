@@ -1,0 +1,188 @@
+"""A phase carried out: look and plan, then preview it, or confirm, lock and execute it."""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from runbook import approval, ledger, lock
+from runbook.brake import Brake
+from runbook.console import Console
+from runbook.database import Session
+from runbook.document import Document
+from runbook.errors import Lost, Outcome, Refusal, RunbookError
+from runbook.events import Looking, RunFinished, RunStarted, fan_out, redacting
+from runbook.executor import execute
+from runbook.jobs import client_options
+from runbook.journal import Journal
+from runbook.options import Options
+from runbook.run import Run
+from runbook.site import Site
+from runbook.steps import Plan, Record, Statement
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A phase as a command: its name, how it looks and plans, and whether it takes the lock.
+
+    `report` phases show every finding: the findings are what was asked for.
+    """
+
+    name: str
+    prepare: Callable[[Site, Options], Plan]
+    locks: bool = True
+    report: bool = False
+
+
+@dataclass(frozen=True)
+class Invocation:
+    """One command on one environment."""
+
+    phase: Phase
+    options: Options
+    site: Site
+    console: Console
+    document: Document
+
+    def run(self) -> Outcome:
+        """Preview or execute, as the options say, and return how it ended.
+
+        Raises:
+            RunbookError: a gate said no, or a step could not be done.
+        """
+        if self.options.dry_run:
+            return self._preview()
+        if not self.phase.locks:
+            return self._execute(self._look(), self.site.reader)
+        with self.site.database.writer() as writer:
+            lock.take(writer, self.site.environment)
+            return self._execute(self._confirmed(), writer)
+
+    def _preview(self) -> Outcome:
+        plan = self._planned()
+        approval.keep_preview(plan, self.site.environment)
+        self.console.preview(plan, self.site.environment)
+        return Outcome.REFUSED if plan.refusals else Outcome.OK
+
+    def _planned(self) -> Plan:
+        self.console(Looking(self.site.environment.name))
+        try:
+            plan = self.phase.prepare(self.site, self.options)
+        finally:
+            self.console.stop()
+        self.document.plan = plan
+        return plan
+
+    def _look(self) -> Plan:
+        """Look and plan, and refuse what may not run."""
+        plan = self._planned()
+        self.console.findings(plan.findings, everything=self.phase.report)
+        approval.refuse_unless_allowed(
+            plan, self.site.environment, self.options, lambda: ledger.read(self.site.reader)
+        )
+        return plan
+
+    def _confirmed(self) -> Plan:
+        """Return the plan as the operator has confirmed it, still true after the question."""
+        environment = self.site.environment
+        plan = self._look()
+        if not approval.must_ask(plan, environment, self.options):
+            return plan
+        if not self.console.interactive:
+            raise Refusal(
+                f"{environment.name} wants to be confirmed, and there is no terminal to ask at",
+                advice=f"Preview with {approval.command(plan, environment)} --dry-run, then pass "
+                "--plan=DIGEST.",
+            )
+        self.console.preview(plan, environment)
+        if self.console.ask(f"\nType {environment.name} to run this plan: ") != environment.name:
+            raise Refusal("not confirmed; nothing was changed")
+        if self._look().digest != plan.digest:
+            raise Refusal(
+                "what was shown is not what would run now: something changed meanwhile",
+                advice=f"Look again: {approval.command(plan, environment)} --dry-run",
+            )
+        return plan
+
+    def _execute(self, plan: Plan, writer: Session) -> Outcome:
+        environment, began = self.site.environment, time.monotonic()
+        identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+        journal = Journal(environment.state / environment.name / "journal", identity)
+        self.document.journal = str(journal.path)
+        subscribers = fan_out((journal, self.document, self.console))
+        run = self._open(
+            plan, writer, identity, redacting(subscribers, lambda: (self.site.password(),))
+        )
+        recorded = any(isinstance(step, Statement | Record) for step in plan.pending)
+        who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
+        run.tell(RunStarted(identity, plan, plan.digest, who, where, now))
+        outcome, advice = Outcome.FAILED, ""
+        try:
+            with run.brake.on_signals(self.console.say):
+                if recorded:
+                    run.ledger.open(" ".join(step.digest for step in plan.steps))
+                outcome = execute(plan, run)
+        except RunbookError as error:
+            outcome, advice = error.outcome, _what_next(plan, run, error)
+            error.told = True
+            raise
+        finally:
+            if recorded:
+                with contextlib.suppress(RunbookError):
+                    run.ledger.close(outcome)
+            took = time.monotonic() - began
+            run.tell(RunFinished(identity, outcome, took, advice=advice))
+            journal.close()
+        return outcome
+
+    def _open(
+        self, plan: Plan, writer: Session, identity: str, tell: Callable[[object], None]
+    ) -> Run:
+        environment = self.site.environment
+        common = {
+            "run": identity,
+            "phase": plan.phase,
+            "change": plan.change,
+            "plan": plan.digest,
+            "operator": _operator(),
+            "host": socket.gethostname(),
+        }
+        return Run(
+            id=identity,
+            environment=environment,
+            hosts=self.site.hosts,
+            database=self.site.database,
+            writer=writer,
+            reader=self.site.reader,
+            ledger=ledger.Ledger(writer, common),
+            credentials=lambda: client_options(environment, self.site.password()),
+            brake=Brake(),
+            tell=tell,
+        )
+
+
+def _what_next(plan: Plan, run: Run, error: RunbookError) -> str:
+    """Say what state things are in, what resumes and what undoes."""
+    env = f"--env={run.environment.name}"
+    undo = f" Undo: invoke rollback {env}." if plan.phase == "migrate" else ""
+    still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
+    advice = f"{error.advice}\n" if error.advice else ""
+    return (
+        f"{advice}{still}Resume: invoke {plan.phase} {env}.{undo} "
+        f"Where it stands: invoke status {env}."
+    )
+
+
+def _operator() -> str:
+    """Return who types: the person behind sudo, else the user, else the number."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"

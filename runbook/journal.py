@@ -1,0 +1,59 @@
+"""The journal: a run's events as JSON lines on the operator's machine.
+
+Reports and people read it; nothing needs it to be correct, since every command
+looks at the real database and hosts. Files are 0600 in a 0700 folder.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runbook.events import Event
+from runbook.steps import Plan, Step
+
+
+class Journal:
+    """A subscriber that appends every event to one file, each line flushed."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.path = folder / f"{name}.jsonl"
+        self._file = os.fdopen(
+            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w"
+        )
+
+    def __call__(self, event: Event) -> None:
+        """Append `event`."""
+        line = {"at": datetime.now(UTC).isoformat(), "event": type(event).__name__, **plain(event)}
+        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+        self._file.flush()
+
+    def close(self) -> None:
+        """Close the file."""
+        self._file.close()
+
+
+def plain(value: Event | Plan | Step) -> dict[str, object]:
+    """Return a frozen value as JSON's own types; steps and plans carry kind and digest."""
+    fields = {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, Step):
+        return {"kind": type(value).__name__.lower(), "digest": value.digest, **fields}
+    if isinstance(value, Plan):
+        return {"digest": value.digest, **fields}
+    return fields
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, Step | Plan):
+        return plain(value)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: _plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

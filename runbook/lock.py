@@ -1,0 +1,43 @@
+"""The lock of an environment: one run at a time, and who has it."""
+
+from __future__ import annotations
+
+from runbook import ledger
+from runbook.database import Session
+from runbook.environment import Environment
+from runbook.errors import Refusal
+from runbook.run import LOCK_HOLDER, TAKE_LOCK, lock_name
+
+
+def take(writer: Session, environment: Environment) -> None:
+    """Take the lock on the writing session; it goes when that session ends.
+
+    Raises:
+        Refusal: somebody has it; says who, where and since when.
+    """
+    if writer.value(TAKE_LOCK, (lock_name(environment),)) == 1:
+        return
+    raise Refusal(
+        f"{environment.name} is being worked on by {holder(writer, environment) or 'somebody'}",
+        advice="Wait until that run has ended; invoke status shows it.",
+    )
+
+
+def holder(session: Session, environment: Environment) -> str:
+    """Name who has the lock, where and since when; empty when nobody has."""
+    connection = session.value(LOCK_HOLDER, (lock_name(environment),))
+    if connection is None:
+        return ""
+    for run in reversed(ledger.read(session).runs):
+        if run.connection == connection and run.outcome is None:
+            return (
+                f"{run.operator} on {run.host} since {run.started_at} UTC "
+                f"({run.phase}, run {run.run})"
+            )
+    rows = session.rows(
+        "SELECT USER, HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = %s", (connection,)
+    )
+    if not rows:
+        return f"session {connection}, of an account this one cannot see"
+    user, host, seconds = rows[0]
+    return f"session {connection} of {user}@{host}, quiet for {seconds} s"

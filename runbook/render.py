@@ -1,0 +1,90 @@
+"""A plan as text: the one source for the dry run, the console and the journal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from runbook import ledger
+from runbook.database import writer_settings
+from runbook.environment import Environment
+from runbook.perform.chunks import RANGE
+from runbook.run import TAKE_LOCK
+from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
+
+MARKS = {Level.OK: "ok", Level.WARNING: "warning", Level.REFUSED: "refused"}
+
+
+def plan_text(plan: Plan, environment: Environment) -> str:
+    """Return the whole preview of a plan, as plain lines."""
+    return "\n".join(_plan_lines(plan, environment)) + "\n"
+
+
+def head(plan: Plan) -> str:
+    """Return the line that names a plan."""
+    change = f" · {plan.change}" if plan.change else ""
+    return f"{plan.phase} {plan.environment}{change} · plan {plan.digest}"
+
+
+def step_head(number: int, step: Step) -> str:
+    """Return the line that names a step within its plan."""
+    state = "done" if step.done else "change" if step.changes else "read"
+    return f"{number:>2}  {step.phase:<9} {state:<6} {step.where}: {step.title}"
+
+
+def step_lines(step: Step) -> Iterator[str]:
+    """Yield what stands under a step's head: origin, state found, cost, exact text."""
+    for label, said in (("from", step.origin), ("found", step.found), ("cost", step.cost)):
+        if said:
+            yield f"{label:<5} {said}"
+    if not step.done:
+        for line in step.text.splitlines():
+            yield f"  | {line}"
+
+
+def finding_line(finding: Finding) -> str:
+    """Return one finding as a line; its advice follows an arrow."""
+    advice = f" → {finding.advice}" if finding.advice and finding.level is not Level.OK else ""
+    return f"{MARKS[finding.level]:<8} {finding.where}: {finding.what}: {finding.detail}{advice}"
+
+
+def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
+    """Return what the writing session sends besides the steps' own texts.
+
+    A word such as `:run` stands for a value of that run.
+    """
+    if not plan.pending:
+        return ()
+    opening = (*writer_settings(environment), TAKE_LOCK.replace("%s", ":lock"))
+    if not any(isinstance(step, (Statement, Record)) for step in plan.pending):
+        return opening
+    texts = [*opening, ledger.CREATE, ledger.OPEN_RUN, ledger.STARTED]
+    if any(isinstance(step, Chunks) for step in plan.pending):
+        texts += ["START TRANSACTION", _named(RANGE, "from", "to"), ledger.REACHED, "COMMIT"]
+    return (*texts, ledger.FINISHED, ledger.CLOSE_RUN)
+
+
+def _plan_lines(plan: Plan, environment: Environment) -> Iterator[str]:
+    yield head(plan)
+    for note in plan.notes:
+        yield f"note: {note}"
+    if plan.findings:
+        yield ""
+        yield from (finding_line(f) for f in plan.findings)
+    for number, step in enumerate(plan.steps, start=1):
+        yield ""
+        yield step_head(number, step)
+        yield from (f"    {line}" for line in step_lines(step))
+    texts = around(plan, environment)
+    if texts:
+        yield ""
+        yield "The writing session also sends, around these steps:"
+        for text in texts:
+            first, *rest = text.splitlines()
+            yield f"      | {first}"
+            yield from (f"      | {line}" for line in rest)
+
+
+def _named(text: str, *names: str) -> str:
+    for name in names:
+        text = text.replace("%s", f":{name}", 1)
+    return text

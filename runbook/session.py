@@ -1,0 +1,72 @@
+"""One command from beginning to end, and every way it can end: what `tasks.py` calls."""
+
+from __future__ import annotations
+
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runbook import inventory, site
+from runbook.console import Console
+from runbook.document import Document
+from runbook.errors import (
+    EXIT_STATUS,
+    INTERRUPTED_STATUS,
+    USAGE_STATUS,
+    Interrupted,
+    Outcome,
+    RunbookError,
+    UsageError,
+)
+from runbook.invocation import Invocation, Phase
+from runbook.options import Options
+
+
+def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
+    """Run `phase` on the environment called `env` and return the exit status.
+
+    `folder` holds inventory.yaml. Nothing is raised: everything that can go
+    wrong is said on the console, or in the JSON document.
+    """
+    console = Console(quiet=options.as_json)
+    document = Document(phase.name, env or "", options.dry_run)
+    outcome, error = Outcome.REFUSED, None
+    try:
+        environment = inventory.load(folder / "inventory.yaml").environment(env)
+        with site.opened(environment) as opened:
+            outcome = Invocation(phase, options, opened, console, document).run()
+    except KeyboardInterrupt:
+        error = Interrupted("stopped before anything was changed")
+    except RunbookError as caught:
+        error = caught
+    except Exception as caught:
+        error = _defect(caught, folder)
+    if error:
+        outcome = error.outcome
+        if not error.told:
+            console.error(error)
+    status = _exit_status(outcome, error)
+    if options.as_json:
+        print(document.text(outcome.value, status, error))
+    return status
+
+
+def _exit_status(outcome: Outcome, error: RunbookError | None) -> int:
+    if isinstance(error, UsageError):
+        return USAGE_STATUS
+    if isinstance(error, Interrupted):
+        return INTERRUPTED_STATUS
+    return EXIT_STATUS[outcome]
+
+
+def _defect(caught: Exception, folder: Path) -> RunbookError:
+    """Keep a defect's traceback in a file of its own and say where."""
+    state = folder / ".runbook"
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    file = state / f"defect-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
+    file.touch(mode=0o600)
+    file.write_text("".join(traceback.format_exception(caught)))
+    return RunbookError(
+        f"a defect of this program: {type(caught).__name__}: {caught}",
+        advice=f"The details are in {file}; invoke status says where the environment stands.",
+    )
