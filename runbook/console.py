@@ -160,7 +160,9 @@ class Console:
         counts = {o: sum(e.outcome is o for e in self._recap) for o in Outcome}
         said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items() if count)
         self._word(event.outcome, f"{said or 'nothing to do'} · {event.seconds:.1f} s")
-        for line in event.advice.splitlines():
+        shown = self._recap[-1].detail if self._recap else ""
+        message = (event.message,) if event.message not in {"", shown} else ()
+        for line in (*message, *event.advice.splitlines()):
             self.say(f"         {line}")
 
     def _word(self, word: str, rest: str) -> None:

@@ -25,12 +25,14 @@ class Secret:
     """Where a password comes from; it is read only when it is needed.
 
     Exactly one of the three is set: the name of an environment variable, a
-    file, or a command of the operator's machine (its first line of output).
+    file, or a command of the operator's machine (its one line of output).
+    `source` is where the inventory says so, as `inventory.yaml:12`, for messages.
     """
 
     env: str | None = None
     file: Path | None = None
     command: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,11 @@ class Database:
     tls: Tls | None = None
     replicas: tuple[Replica, ...] = ()
 
+    @property
+    def label(self) -> str:
+        """How steps and findings call it, such as `vaulteer@db1`."""
+        return f"{self.name}@{self.via}"
+
 
 @dataclass(frozen=True)
 class Backup:
@@ -129,7 +136,7 @@ class Policy:
     confirm: Confirm = Confirm.PROMPT
     max_transaction_age: float = 60.0
     max_replica_lag: float = 10.0
-    chunk_time: float = 0.25
+    chunk_time: float = 0.1
     never: tuple[str, ...] = ()
 
 

@@ -86,11 +86,12 @@ class StepFinished:
 
 @dataclass(frozen=True)
 class RunFinished:
-    """The run has ended; `advice` says what to do next."""
+    """The run has ended: what ended it early, if anything did, and what to do next."""
 
     run: str
     outcome: Outcome
     seconds: float
+    message: str = ""
     advice: str = ""
 
 

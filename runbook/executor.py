@@ -50,10 +50,10 @@ def execute(plan: Plan, run: Run) -> Outcome:
 
 
 def _step(number: int, step: Step, run: Run) -> Result:
+    run.brake.check()
     began = time.monotonic()
     run.tell(StepStarted(number, step))
     try:
-        run.brake.check()
         if step.changes:
             run.keep_lock()
         result = perform(step, dataclasses.replace(run, number=number))

@@ -18,7 +18,7 @@ from runbook.console import Console
 from runbook.database import Session
 from runbook.document import Document
 from runbook.errors import Lost, Outcome, Refusal, RunbookError
-from runbook.events import Looking, RunFinished, RunStarted, fan_out, redacting
+from runbook.events import Looking, RunFinished, RunStarted, Tell, fan_out, redacting
 from runbook.executor import execute
 from runbook.jobs import client_options
 from runbook.journal import Journal
@@ -123,14 +123,14 @@ class Invocation:
         recorded = any(isinstance(step, Statement | Record) for step in plan.pending)
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
         run.tell(RunStarted(identity, plan, plan.digest, who, where, now))
-        outcome, advice = Outcome.FAILED, ""
+        outcome, message, advice = Outcome.FAILED, "", ""
         try:
             with run.brake.on_signals(self.console.say):
                 if recorded:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))
                 outcome = execute(plan, run)
         except RunbookError as error:
-            outcome, advice = error.outcome, _what_next(plan, run, error)
+            outcome, message, advice = error.outcome, error.message, _what_next(plan, run, error)
             error.told = True
             raise
         finally:
@@ -138,13 +138,11 @@ class Invocation:
                 with contextlib.suppress(RunbookError):
                     run.ledger.close(outcome)
             took = time.monotonic() - began
-            run.tell(RunFinished(identity, outcome, took, advice=advice))
+            run.tell(RunFinished(identity, outcome, took, message, advice))
             journal.close()
         return outcome
 
-    def _open(
-        self, plan: Plan, writer: Session, identity: str, tell: Callable[[object], None]
-    ) -> Run:
+    def _open(self, plan: Plan, writer: Session, identity: str, tell: Tell) -> Run:
         environment = self.site.environment
         common = {
             "run": identity,

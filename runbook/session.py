@@ -30,7 +30,8 @@ def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
     """
     console = Console(quiet=options.as_json)
     document = Document(phase.name, env or "", options.dry_run)
-    outcome, error = Outcome.REFUSED, None
+    outcome = Outcome.REFUSED
+    error: RunbookError | None = None
     try:
         environment = inventory.load(folder / "inventory.yaml").environment(env)
         with site.opened(environment) as opened:

@@ -83,12 +83,11 @@ class Chunks(Statement):
     """A statement run over ranges of an integer key.
 
     Each range sets `@chunk_from` and `@chunk_to` and is one transaction.
-    `first` and `last` are the SELECTs that yield the full range; `resume` is
-    the ledger's row of an interrupted run, which knows how far it came.
+    `span` are the file's own statements that set both to the full range;
+    `resume` is the ledger's row of an interrupted run, which knows how far it came.
     """
 
-    first: str
-    last: str
+    span: tuple[str, ...]
     resume: int | None = None
 
 

@@ -1,0 +1,20 @@
+"""Every command's phase, by name."""
+
+from __future__ import annotations
+
+from runbook.invocation import Phase
+from runbook.phases import backup, export, migrate, preflight, restore, rollback, status, verify
+
+COMMANDS = {
+    phase.name: phase
+    for phase in (
+        Phase("preflight", preflight.prepare, locks=False, report=True),
+        Phase("backup", backup.prepare),
+        Phase("restore", restore.prepare),
+        Phase("migrate", migrate.prepare),
+        Phase("verify", verify.prepare, locks=False),
+        Phase("export", export.prepare),
+        Phase("rollback", rollback.prepare),
+        Phase("status", status.prepare, locks=False, report=True),
+    )
+}

@@ -1,0 +1,43 @@
+"""Rows of the ledger that were started and never finished: what became of them.
+
+DDL either happened or did not (it is atomic in MySQL 8 and MariaDB 10.6), so
+the schema tells; the row is never trusted.
+"""
+
+from __future__ import annotations
+
+from runbook import ledger
+from runbook.database import Session
+from runbook.environment import Environment
+from runbook.errors import Outcome
+from runbook.ledger import Entry
+from runbook.schema import shape
+from runbook.sqltext import quote_string
+from runbook.steps import Record
+
+
+def resolve(
+    session: Session, environment: Environment, entries: tuple[Entry, ...]
+) -> tuple[Record, ...]:
+    """Return the records that close `entries` with what the schema says came of them."""
+    return tuple(_resolved(session, environment, entry) for entry in entries)
+
+
+def _resolved(session: Session, environment: Environment, entry: Entry) -> Record:
+    now = shape(session, entry.target) if entry.target else None
+    added = now.added_since(entry.before_objects) if now else ()
+    happened = bool(now and now.objects != entry.before_objects)
+    outcome = Outcome.CHANGED if happened else Outcome.FAILED
+    text = (
+        ledger.FINISHED.replace(":outcome", quote_string(outcome))
+        .replace(":added", quote_string(",".join(added)))
+        .replace(":id", str(entry.id))
+    )
+    return Record(
+        phase=entry.phase,
+        title=f"resolve what run {entry.run} left open: {entry.statement}",
+        where=environment.database.label,
+        text=text,
+        origin=f"{ledger.TABLE} row {entry.id}",
+        found="it happened" if happened else "it did not happen",
+    )

@@ -1,0 +1,1 @@
+"""The phases: each looks (read-only) and returns a plan."""

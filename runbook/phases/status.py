@@ -1,0 +1,84 @@
+"""Status: where the environment stands, from looking at it, and what to type next."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from runbook import lock
+from runbook.environment import Environment
+from runbook.ledger import Book
+from runbook.options import Options
+from runbook.phases import backup, migrate
+from runbook.phases.migrate import Wanted
+from runbook.site import Site
+from runbook.steps import Finding, Level, Plan
+
+
+def prepare(site: Site, _options: Options) -> Plan:
+    """Look, and return a plan of no steps whose findings are the state of things."""
+    environment, change = site.environment, site.change
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        dumps = pool.submit(backup.look, site)
+        facts = migrate.look(site)
+        holder = lock.holder(site.reader, environment)
+        saved = backup.findings(environment, dumps.result())
+    rows = (
+        _lock(environment, holder),
+        *saved,
+        *(_statement(environment, wanted) for wanted in facts.wanted),
+        *_interrupted(environment, facts.book, change.name, bool(holder)),
+        *migrate.findings(environment, facts),
+    )
+    notes = (f"next: {_next(environment, facts, holder)}",)
+    return Plan(environment.name, "status", change.name, (), rows, notes)
+
+
+def _lock(environment: Environment, holder: str) -> Finding:
+    return Finding(
+        "lock",
+        environment.database.label,
+        Level.WARNING if holder else Level.OK,
+        f"held by {holder}" if holder else "nobody is working here",
+        "Wait until that run has ended." if holder else "",
+    )
+
+
+def _statement(environment: Environment, wanted: Wanted) -> Finding:
+    choice = wanted.choice
+    if wanted.done:
+        detail = f"done ({choice.found})" if choice.found else "done"
+    elif wanted.todo is not None:
+        detail = f"not done: {wanted.todo:,} rows left"
+    else:
+        detail = f"not done ({choice.found})" if choice.found else "not done"
+    return Finding(choice.origin, environment.database.label, Level.OK, detail)
+
+
+def _interrupted(
+    environment: Environment, book: Book, change: str, running: bool
+) -> tuple[Finding, ...]:
+    if running:
+        return ()
+    run = book.interrupted()
+    left = book.leftovers(change)
+    if run is None and not left:
+        return ()
+    who = f"run {run.run} ({run.phase}) by {run.operator} on {run.host}" if run else "a run"
+    return (
+        Finding(
+            "interrupted run",
+            environment.database.label,
+            Level.WARNING,
+            f"{who} was cut off; {len(left)} statements never said how they ended",
+            "The same command again looks at the schema and does what is left.",
+        ),
+    )
+
+
+def _next(environment: Environment, facts: migrate.Facts, holder: str) -> str:
+    env = f"--env={environment.name}"
+    if holder:
+        return f"invoke status {env}"
+    if all(wanted.done for wanted in facts.wanted):
+        return f"invoke verify {env}"
+    return f"invoke migrate {env} --dry-run"

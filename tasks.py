@@ -1,0 +1,150 @@
+"""The commands: each a few lines. `invoke --list` shows them, `invoke --help TASK` explains one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+from runbook.options import Options
+from sandbox.tasks import sandbox
+
+HERE = Path(__file__).resolve().parent
+
+READ = {
+    "env": "environment of inventory.yaml",
+    "json": "one JSON document on standard output, and nothing else there",
+}
+CHANGE = READ | {
+    "dry-run": "show exactly what would happen; nothing can be written",
+    "plan": "run only the plan to which a preview gave this digest",
+}
+command = {"positional": (), "auto_shortflags": False}
+
+
+@task(**command, help=READ)
+def status(c: Context, env: str | None = None, json: bool = False) -> None:
+    """Where the environment stands, and the next command to type."""
+    _run(c, "status", env, json)
+
+
+@task(**command, help=READ | {"dry-run": "the same: preflight only looks"})
+def preflight(
+    c: Context, env: str | None = None, json: bool = False, dry_run: bool = False
+) -> None:
+    """Check hosts, database, grants, space and health; changes nothing."""
+    _run(c, "preflight", env, json, dry_run=dry_run)
+
+
+@task(
+    **command,
+    help=CHANGE
+    | {
+        "fetch": "bring the dump to this machine as well, checksum compared",
+        "fresh": "dump even when a verified backup is young enough",
+    },
+)
+def backup(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str = "",
+    fetch: bool = False,
+    fresh: bool = False,
+) -> None:
+    """Dump the database on its backup host, verify the dump, keep the newest."""
+    _run(c, "backup", env, json, dry_run=dry_run, plan=plan, fetch=fetch, fresh=fresh)
+
+
+@task(
+    **command,
+    help=CHANGE
+    | {
+        "backup": "name of the dump, or latest",
+        "into": "name of the new database; an existing one is never touched",
+    },
+)
+def restore(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str = "",
+    backup: str = "latest",
+    into: str = "",
+) -> None:
+    """Load a backup into a new database and compare it with its manifest."""
+    _run(c, "restore", env, json, dry_run=dry_run, plan=plan, backup=backup, into=into)
+
+
+@task(**command, help=CHANGE | {"fresh": "take a new backup even when one is young enough"})
+def migrate(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str = "",
+    fresh: bool = False,
+) -> None:
+    """Preflight, backup, migrate and verify: one plan, one digest, one confirmation."""
+    _run(c, "migrate", env, json, dry_run=dry_run, plan=plan, fresh=fresh)
+
+
+@task(**command, help=READ | {"dry-run": "show the checks instead of running them"})
+def verify(c: Context, env: str | None = None, json: bool = False, dry_run: bool = False) -> None:
+    """Run the change's checks; the exit status says whether all hold."""
+    _run(c, "verify", env, json, dry_run=dry_run)
+
+
+@task(
+    **command,
+    help=CHANGE
+    | {
+        "fetch": "bring the files to this machine as well, checksums compared",
+        "fresh": "export again even when an export of exactly these rows exists",
+    },
+)
+def export(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str = "",
+    fetch: bool = False,
+    fresh: bool = False,
+) -> None:
+    """Write the rows that a rollback would destroy to files, in one snapshot."""
+    _run(c, "export", env, json, dry_run=dry_run, plan=plan, fetch=fetch, fresh=fresh)
+
+
+@task(**command, help=CHANGE)
+def rollback(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str = "",
+) -> None:
+    """Undo exactly what migrate added; refuses without an export of the present rows."""
+    _run(c, "rollback", env, json, dry_run=dry_run, plan=plan)
+
+
+def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> None:
+    """Start a command; what it needs is imported only now, so that --list is quick."""
+    from runbook.commands import COMMANDS  # noqa: PLC0415
+    from runbook.session import main  # noqa: PLC0415
+
+    # Invoke's own --dry runs the bodies of tasks all the same: take it as ours.
+    dry_run = bool(options.pop("dry_run", False) or c.config.run.dry)
+    code = main(COMMANDS[name], env, Options(dry_run=dry_run, as_json=json, **options), HERE)
+    if code:
+        raise Exit(code=code)
+
+
+namespace = Collection(status, preflight, backup, restore, migrate, verify, export, rollback)
+namespace.add_collection(sandbox, "sandbox")
