@@ -1,0 +1,153 @@
+"""Read a password from where the inventory says it is, when it is needed.
+
+No message says anything of what was read, nor of the command that was run.
+"""
+
+from __future__ import annotations
+
+import os
+import selectors
+import signal
+import stat
+import subprocess
+import time
+import unicodedata
+from contextlib import suppress
+from pathlib import Path
+
+from runbook.environment import Secret
+from runbook.errors import UsageError
+
+COMMAND_TIMEOUT = 30.0
+LONGEST = 16 * 1024
+
+
+class SecretError(UsageError):
+    """The password cannot be had; the message says why, the advice what to do."""
+
+
+def read_secret(secret: Secret, timeout: float = COMMAND_TIMEOUT) -> str:
+    """Return the password, without the one line break it may end with.
+
+    `timeout` is in seconds and limits a command. Raises SecretError when the
+    source is missing, fails, is open to others, or holds no password of one line.
+    """
+    if secret.env is not None:
+        what = f"the environment variable {secret.env}"
+        data = _from_environment(secret.env, secret)
+    elif secret.file is not None:
+        what = f"the password file {secret.file}"
+        data = _from_file(secret.file, secret)
+    else:
+        what = "the password's command"
+        data = _from_command(secret.command or "", timeout, secret)
+    return _password(data, what, secret)
+
+
+def _password(data: bytes, what: str, secret: Secret) -> str:
+    if len(data) > LONGEST:
+        raise _error(
+            secret, f"{what} holds more than {LONGEST // 1024} KiB", "Is it the right one?"
+        )
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        raise _error(secret, f"{what} is not UTF-8 text", "Store the password as UTF-8.") from None
+    text = text.removesuffix("\n").removesuffix("\r")
+    if not text:
+        raise _error(secret, f"{what} is empty", "Put the password there and run again.")
+    if any(unicodedata.category(char) == "Cc" for char in text):
+        message = f"{what} holds more than one line, or a control character"
+        raise _error(secret, message, "Let it hold the password alone, such as by `… | head -n 1`.")
+    return text
+
+
+def _from_environment(name: str, secret: Secret) -> bytes:
+    value = os.environb.get(name.encode())
+    if value is None:
+        advice = f"Set and export {name}, then run again."
+        raise _error(secret, f"the environment variable {name} is not set", advice)
+    return value
+
+
+def _from_file(path: Path, secret: Secret) -> bytes:
+    try:
+        # Without O_NONBLOCK a named pipe would keep us waiting before it can be refused.
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if not stat.S_ISREG(mode):
+                raise _error(secret, f"the password file {path} is not a regular file", "")
+            if mode & stat.S_IRWXO:
+                message = f"the password file {path} is open to every user of this machine"
+                raise _error(secret, message, f"chmod 600 {path}")
+            return file.read(LONGEST + 1)
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a path cannot hold NUL"
+        message = f"the password file {path} cannot be read: {reason}"
+        raise _error(secret, message, "Create it with mode 600.") from None
+
+
+def _from_command(command: str, timeout: float, secret: Secret) -> bytes:
+    """Run `command` by sh; it can ask nothing, and its complaints go to the terminal."""
+    try:
+        process = subprocess.Popen(
+            ["sh", "-c", command],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        message = f"the password's command cannot be started: {error.strerror}"
+        raise _error(secret, message, "") from None
+    with process:
+        try:
+            output, status = _wait(process, time.monotonic() + timeout)
+        except TimeoutError:
+            message = f"the password's command had not ended after {timeout:g} s"
+            raise _error(secret, message, "It must not ask questions; try it by hand.") from None
+        finally:
+            _kill(process)
+    if status != 0 and len(output) <= LONGEST:
+        message = f"the password's command ended with status {status}"
+        raise _error(secret, message, "Try it by hand; what it said is above.")
+    if not output.strip(b"\r\n"):
+        raise _error(secret, "the password's command printed nothing", "Try it by hand.")
+    return output
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, int | None]:
+    """Return what it printed, cut off when too long, and its exit status.
+
+    Raises TimeoutError at `deadline`, also when something it has left behind
+    keeps its output open.
+    """
+    output = bytearray()
+    with selectors.DefaultSelector() as selector:
+        pipe = process.stdout
+        if pipe is None:
+            return b"", process.wait()
+        selector.register(pipe, selectors.EVENT_READ)
+        while len(output) <= LONGEST:
+            if not selector.select(max(0.0, deadline - time.monotonic())):
+                raise TimeoutError
+            chunk = os.read(pipe.fileno(), LONGEST)
+            if not chunk:
+                break
+            output += chunk
+        else:
+            return bytes(output), None
+    try:
+        return bytes(output), process.wait(max(0.0, deadline - time.monotonic()))
+    except subprocess.TimeoutExpired:
+        raise TimeoutError from None
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """End the command and whatever it started, unless it has ended by itself."""
+    if process.returncode is None:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+
+
+def _error(secret: Secret, message: str, advice: str) -> SecretError:
+    return SecretError(f"{secret.source}: {message}" if secret.source else message, advice=advice)
