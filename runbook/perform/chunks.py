@@ -15,6 +15,7 @@ FIRST_WIDTH = 1000
 RANGE = "SET @chunk_from = %s, @chunk_to = %s"
 TRIES = 10
 REPLICA_EVERY = 1.0
+SPAN = "SELECT @chunk_from, @chunk_to"
 POSITION = "SELECT position FROM runbook_ledger WHERE id = %s"
 
 
@@ -28,7 +29,9 @@ def perform(step: Chunks, run: Run) -> Result:
     Raises:
         StepFailed, Lost, Interrupted: what was done so far stays done and recorded.
     """
-    first, last = _number(run.writer.value(step.first)), _number(run.writer.value(step.last))
+    for text in step.span:
+        run.writer.execute(text)
+    first, last = (_number(value) for value in run.writer.rows(SPAN)[0])
     row, position = _resume(step, run)
     start = max(first, position + 1) if position is not None else first
     origin, changed, width, began = start, 0, FIRST_WIDTH, time.monotonic()
