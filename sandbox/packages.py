@@ -1,0 +1,307 @@
+"""Programs that this machine lacks, unpacked from its distribution's packages.
+
+Nothing is installed: apt runs on private folders of ours, the packages are
+unpacked under `~/.cache/runbook-sandbox`, and each wanted program becomes a
+small script that starts it through the unpacked loader and libraries. That
+works as root and as an ordinary user alike, also without an `apt-get update`
+before it. Only the standard library is used: this runs before any venv exists.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import os
+import platform
+import shlex
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+LAYOUT = 1
+"""Raised when what is unpacked changes shape, so that old folders are left aside."""
+
+
+class Unavailable(Exception):
+    """A program can't be had here; the text is one line that says what to do."""
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """Packages that are unpacked together, and the programs wanted of them."""
+
+    name: str
+    about: str
+    packages: tuple[str, ...]
+    programs: tuple[str, ...] = ()
+    suite: str | None = None
+    """Another suite of the same mirror than the machine's own."""
+
+
+SERVERS = Bundle(
+    name="servers",
+    about="MariaDB, OpenSSH and zstd (about 40 MB)",
+    packages=(
+        "mariadb-server-core",
+        "mariadb-client",
+        "openssh-server",
+        "openssh-client",
+        "zstd",
+        "libnss-wrapper",
+    ),
+    programs=(
+        "usr/sbin/mariadbd",
+        "usr/bin/mariadb",
+        "usr/bin/mariadb-dump",
+        "usr/bin/my_print_defaults",
+        "usr/bin/resolveip",
+        "usr/sbin/sshd",
+        "usr/lib/openssh/sshd-session",
+        "usr/lib/openssh/sshd-auth",
+        "usr/lib/openssh/sftp-server",
+        "usr/bin/ssh",
+        "usr/bin/ssh-keygen",
+        "usr/bin/zstd",
+    ),
+)
+MYSQL = Bundle(
+    name="mysql",
+    about="MySQL from Debian unstable (about 65 MB)",
+    packages=("mysql-server-core", "mysql-client-core"),
+    programs=("usr/sbin/mysqld", "usr/bin/mysql", "usr/bin/mysqldump"),
+    suite="sid",
+)
+PIP = Bundle(
+    name="pip",
+    about="pip and the certificate authorities",
+    packages=("python3-pip-whl", "ca-certificates"),
+)
+
+
+def say(text: str) -> None:
+    """Write one line of progress to standard error."""
+    print(f"sandbox: {text}", file=sys.stderr, flush=True)
+
+
+def cache() -> Path:
+    """Return the folder that keeps what was unpacked; it can be deleted at any time."""
+    base = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+    return Path(base).expanduser() / "runbook-sandbox"
+
+
+def on_path(program: str) -> Path | None:
+    """Return the path of an installed program, also from the system folders of PATH."""
+    places = [os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"]
+    found = shutil.which(program, path=os.pathsep.join(places))
+    return Path(found) if found else None
+
+
+def unpacked(bundle: Bundle) -> Path:
+    """Return the folder of `bundle`, fetching and unpacking it the first time.
+
+    It holds `root` (the packages' files), and beside it `bin`, `sbin` and
+    `lib/openssh` with the programs' start scripts, and links `share` and
+    `lib/mysql`. Safe to call from several processes at once, and after an
+    interruption. Raises `Unavailable`.
+    """
+    folder = cache() / f"{_system()}-{bundle.name}-{_fingerprint(bundle)}"
+    if folder.is_dir():
+        return folder
+    _require_apt(bundle)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with _locked(folder.with_suffix(".lock"), bundle):
+            if not folder.is_dir():
+                _fetch(bundle, folder)
+    except OSError as error:
+        raise Unavailable(f"{bundle.about}: {error}") from error
+    return folder
+
+
+def _require_apt(bundle: Bundle) -> None:
+    names = " ".join(sorted({Path(program).name for program in bundle.programs}))
+    if on_path("apt-get") is None or on_path("dpkg-deb") is None:
+        raise Unavailable(
+            f"{bundle.about}: not on PATH, and there is no apt-get here to unpack them with;"
+            f" install these programs with your system's package manager: {names}"
+        )
+    if bundle.suite and _os_release().get("ID") != "debian":
+        raise Unavailable(
+            f"{bundle.about}: taken only on Debian; elsewhere put these on PATH: {names}"
+        )
+
+
+def _fetch(bundle: Bundle, folder: Path) -> None:
+    started = time.monotonic()
+    say(f"unpacking {bundle.about}; once, nothing is installed …")
+    for left in folder.parent.glob(f"{folder.name}.tmp-*"):
+        shutil.rmtree(left)
+    apt = Apt(folder.with_suffix(".apt"), bundle.suite)
+    debs = apt.download(bundle.packages)
+    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+    root = temporary / "root"
+    root.mkdir(parents=True)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        list(pool.map(lambda deb: _run(["dpkg-deb", "-x", str(deb), str(root)]), debs))
+    _write_programs(bundle, temporary, folder)
+    temporary.rename(folder)
+    apt.forget()
+    say(f"unpacked into {folder} in {time.monotonic() - started:.1f} s")
+
+
+class Apt:
+    """apt-get on private folders, with the machine's own sources and proxies."""
+
+    def __init__(self, folder: Path, suite: str | None) -> None:
+        self._archives = folder / "cache" / "archives"
+        self._config = folder / "apt.conf"
+        (folder / "state" / "lists" / "partial").mkdir(parents=True, exist_ok=True)
+        (self._archives / "partial").mkdir(parents=True, exist_ok=True)
+        (folder / "status").touch()
+        self._config.write_text(_apt_config(folder, folder / "sources.list" if suite else None))
+        if suite:
+            (folder / "sources.list").write_text(_source(suite))
+
+    def download(self, packages: tuple[str, ...]) -> list[Path]:
+        """Download `packages` and all they depend on; return the .deb files."""
+        update = self._get("update")
+        self._get("autoclean")  # what an interrupted call left, if it is outdated by now
+        install = self._get("install", "--download-only", "--yes", *packages)
+        if install.returncode != 0:
+            # An update that failed for one source of many matters only if this one fails.
+            errors = [
+                line
+                for line in (update.stdout + install.stdout).splitlines()
+                if line.startswith(("E:", "W:", "Err:"))
+            ]
+            raise Unavailable(
+                f"apt-get can't fetch {' '.join(packages)}: {'; '.join(errors[-3:]) or 'no reason'}"
+            )
+        return sorted(self._archives.glob("*.deb"))
+
+    def forget(self) -> None:
+        """Delete the downloaded packages."""
+        for deb in self._archives.glob("*.deb"):
+            deb.unlink()
+
+    def _get(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["apt-get", "-c", str(self._config), *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+            env=os.environ | {"LC_ALL": "C"},
+        )
+
+
+def _apt_config(folder: Path, sources: Path | None) -> str:
+    # The machine's own hooks are cleared: they touch files that are not ours.
+    lines = [
+        "#clear APT::Update;",
+        "#clear DPkg::Pre-Invoke;",
+        "#clear DPkg::Post-Invoke;",
+        f'Dir::State "{folder}/state";',
+        f'Dir::State::Lists "{folder}/state/lists";',
+        f'Dir::State::status "{folder}/status";',
+        f'Dir::Cache "{folder}/cache";',
+        f'Dir::Cache::archives "{folder}/cache/archives";',
+        f'Dir::Log "{folder}/log";',
+        'Debug::NoLocking "1";',
+        'APT::Sandbox::User "";',
+        'APT::Install-Recommends "0";',
+        'APT::Default-Release "";',
+        'Acquire::Languages "none";',
+        'Acquire::Retries "3";',
+    ]
+    if sources:
+        lines += [
+            f'Dir::Etc::sourcelist "{sources}";',
+            'Dir::Etc::sourceparts "-";',
+            'Dir::Etc::preferences "/dev/null";',
+            'Dir::Etc::preferencesparts "/dev/null";',
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _source(suite: str) -> str:
+    """Return a line for sources.list: `suite` of the mirror that this machine uses."""
+    codename = _os_release().get("VERSION_CODENAME", suite)
+    targets = _run(["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"])
+    mirrors = [line.split()[1] for line in targets.splitlines() if line.split()[0] == codename]
+    if not mirrors:
+        raise Unavailable(f"apt's sources name no mirror of {codename} to take {suite} from")
+    keyrings = sorted(Path("/usr/share/keyrings").glob("debian-archive-keyring.*"))
+    signed = f"[signed-by={keyrings[0]}] " if keyrings else ""
+    return f"deb {signed}{mirrors[0]} {suite} main\n"
+
+
+def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
+    root = temporary / "root"
+    loaders = [*root.glob("lib/*/ld-linux*"), *root.glob("usr/lib/*/ld-linux*")]
+    final = folder / "root"
+    libraries = ":".join(
+        str(final / path.relative_to(root))
+        for path in (*root.glob("lib/*-linux-gnu*"), *root.glob("usr/lib/*-linux-gnu*"))
+    )
+    for program in bundle.programs:
+        if not (root / program).exists():
+            continue
+        script = temporary / Path(program).relative_to("usr")
+        script.parent.mkdir(parents=True, exist_ok=True)
+        loader = final / loaders[0].relative_to(root)
+        script.write_text(
+            "#!/bin/sh\n"
+            f'exec {shlex.quote(str(loader))} --argv0 "$0"'
+            f" --library-path {shlex.quote(libraries)}"
+            f' {shlex.quote(str(final / program))} "$@"\n'
+        )
+        script.chmod(0o755)
+    for link in ("share", "lib/mysql"):
+        if (root / "usr" / link).is_dir():
+            (temporary / link).parent.mkdir(exist_ok=True)
+            (temporary / link).symlink_to(final / "usr" / link)
+
+
+@contextlib.contextmanager
+def _locked(path: Path, bundle: Bundle) -> Iterator[None]:
+    with path.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            say(f"waiting for another process that unpacks {bundle.about} …")
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _run(command: list[str]) -> str:
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+    )
+    if done.returncode != 0:
+        raise Unavailable(f"{shlex.join(command[:3])} failed: {done.stderr.strip()[-300:]}")
+    return done.stdout
+
+
+def _os_release() -> dict[str, str]:
+    try:
+        return platform.freedesktop_os_release()
+    except OSError:
+        return {}
+
+
+def _system() -> str:
+    release = _os_release()
+    name = f"{release.get('ID', platform.system().lower())}{release.get('VERSION_ID', '')}"
+    return f"{name}-{platform.machine()}"
+
+
+def _fingerprint(bundle: Bundle) -> str:
+    return hashlib.sha256(f"{LAYOUT} {bundle}".encode()).hexdigest()[:8]

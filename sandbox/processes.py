@@ -1,0 +1,171 @@
+"""Server processes that outlive the terminal that started them, and end surely."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import random
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+MARK = "RUNBOOK_SANDBOX"
+"""Environment variable that every process of a sandbox carries; its value is the folder."""
+
+
+class StartFailed(Exception):
+    """A server did not come up; the text names it and ends with its own last words."""
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process, told apart from a later one that was given the same number."""
+
+    pid: int
+    started: str
+
+    def alive(self) -> bool:
+        """Say whether it still runs."""
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(self.pid, os.WNOHANG)
+        return _started(self.pid) == self.started
+
+    def send(self, number: signal.Signals) -> None:
+        """Send a signal, unless it is gone already."""
+        if self.alive():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def end(self, grace: float = 0.0) -> None:
+        """Stop it: ask for up to `grace` seconds, then kill it; return when it is gone."""
+        if grace:
+            self.send(signal.SIGTERM)
+            wait_until(lambda: not self.alive(), grace)
+        self.send(signal.SIGKILL)
+        wait_until(lambda: not self.alive(), 10.0)
+
+
+def spawn(
+    command: Sequence[object], folder: Path, marked: Path, env: Mapping[str, str] | None = None
+) -> Process:
+    """Start `command` as a session of its own, its output in `folder`/output.log.
+
+    Its identity is written to `folder`/process.json; `marked` is the sandbox it belongs to.
+    """
+    words = [str(word) for word in command]
+    output = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    pid = os.posix_spawn(
+        words[0],
+        words,
+        os.environ | {MARK: str(marked)} | dict(env or {}),
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(folder / "output.log"), output, 0o600),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+        # Python ignores SIGPIPE; a server's children must not inherit that.
+        setsigdef=[signal.SIGPIPE, signal.SIGINT, signal.SIGTERM, signal.SIGHUP],
+    )
+    process = Process(pid, _started(pid) or "gone")
+    record(process, folder)
+    return process
+
+
+def record(process: Process, folder: Path) -> None:
+    """Note in `folder` that `process` is at work there."""
+    (folder / "process.json").write_text(json.dumps(asdict(process)))
+
+
+def this_process() -> Process:
+    """Return the identity of the process that runs this."""
+    return Process(os.getpid(), _started(os.getpid()) or "")
+
+
+def recorded(folder: Path) -> Process | None:
+    """Return the process that was last noted in `folder`."""
+    try:
+        return Process(**json.loads((folder / "process.json").read_text()))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def children(pid: int) -> tuple[Process, ...]:
+    """Return the direct children of process `pid` (Linux only)."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[1]) == pid:
+                found.append(Process(int(stat.parent.name), fields[19]))
+    return tuple(found)
+
+
+def marked_processes(sandbox: Path) -> tuple[Process, ...]:
+    """Return every process that carries the mark of `sandbox`, such as detached remote jobs.
+
+    Linux only: elsewhere nothing is found, and what a remote command left ends by itself.
+    """
+    wanted = f"{MARK}={sandbox}".encode()
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            carries = wanted in (entry / "environ").read_bytes().split(b"\0")
+        except OSError:
+            continue
+        started = _started(int(entry.name))
+        if carries and started and int(entry.name) != os.getpid():
+            found.append(Process(int(entry.name), started))
+    return tuple(found)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
+    """Look at `condition` every few milliseconds; return what it said last."""
+    deadline = time.monotonic() + seconds
+    while not (holds := condition()) and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return holds
+
+
+def free_port() -> int:
+    """Return a loopback port that nobody listens on.
+
+    Below the range that the kernel gives to outgoing connections, so that a
+    server can be stopped and come back on the same port.
+    """
+    for _ in range(200):
+        port = random.SystemRandom().randint(20000, 29999)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise StartFailed("no free port between 20000 and 29999 on 127.0.0.1")
+
+
+def tail(path: Path, lines: int = 8) -> str:
+    """Return the last lines of a log, for a message."""
+    try:
+        text = path.read_text(errors="replace")
+    except OSError:
+        return ""
+    return "\n".join(text.splitlines()[-lines:])
+
+
+def _started(pid: int) -> str | None:
+    """Return when process `pid` began, in whatever words the system has for it."""
+    stat = Path(f"/proc/{pid}/stat")
+    if Path("/proc/self/stat").exists():
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            return None
+        return None if fields[0] in "ZX" else fields[19]
+    done = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or None

@@ -1,0 +1,145 @@
+"""`invoke sandbox.up`, `sandbox.down` and `sandbox.status`.
+
+Imports what it needs when a task runs: `invoke --list` must not wait for it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from invoke.collection import Collection
+from invoke.context import Context
+from invoke.exceptions import Exit
+from invoke.tasks import task
+
+if TYPE_CHECKING:
+    from sandbox.programs import Flavour
+    from sandbox.sandbox import Sandbox
+
+ROOT = Path(__file__).resolve().parent.parent / ".sandbox"
+command = {"positional": (), "auto_shortflags": False}
+
+
+@task(
+    **command,
+    help={
+        "server": "mariadb or mysql",
+        "rows": "how many rows event_participants gets",
+        "partial": "the column attendance_status is there already, NULL in every row",
+    },
+)
+def up(_c: Context, server: str = "mariadb", rows: str = "200000", partial: bool = False) -> None:
+    """Start a database server and the SSH hosts db1, app1 and app2 on loopback."""
+    from sandbox.sandbox import Sandbox  # noqa: PLC0415
+
+    wanted, count = _flavour(server), _count(rows)
+    with _errors():
+        if (ROOT / "state.json").exists():
+            sandbox = Sandbox.attach(ROOT)
+            _refuse_another(sandbox, wanted)
+            again = sandbox.resume()
+            print(f"started again: {', '.join(again)}" if again else "the sandbox is up already")
+        else:
+            _clear_leftovers()
+            sandbox = Sandbox.start(ROOT, server=wanted, rows=count, partial=partial)
+            print("the sandbox is up")
+        print(_describe(sandbox))
+        print(
+            "\n".join(
+                [
+                    "next  invoke preflight --env=sandbox",
+                    "      invoke migrate --env=sandbox --dry-run",
+                    "look  ssh -F .sandbox/ssh_config db1",
+                    "      .sandbox/bin/mysql --defaults-extra-file=.sandbox/root.cnf vaulteer",
+                    "stop  invoke sandbox.down",
+                ]
+            )
+        )
+
+
+@task(**command)
+def down(_c: Context) -> None:
+    """End every process of the sandbox and delete its folder, data and backups included."""
+    from sandbox.sandbox import end  # noqa: PLC0415
+
+    if not ROOT.exists():
+        print("no sandbox is up")
+        return
+    with _errors():
+        end(ROOT)
+    print("the sandbox is down, and .sandbox is deleted")
+
+
+@task(**command)
+def status(_c: Context) -> None:
+    """Say which parts of the sandbox run, and where; exit 1 unless all do."""
+    from sandbox.sandbox import Sandbox  # noqa: PLC0415
+
+    if not (ROOT / "state.json").exists():
+        raise Exit("no sandbox is up; start it with: invoke sandbox.up", code=1)
+    with _errors():
+        sandbox = Sandbox.attach(ROOT)
+        print(_describe(sandbox))
+        if None in sandbox.processes().values():
+            raise Exit("bring back what does not run with: invoke sandbox.up", code=1)
+
+
+def _describe(sandbox: Sandbox) -> str:
+    ports = sandbox.settings.ports
+    kind = "MariaDB" if sandbox.server == "mariadb" else "MySQL"
+    about = f"{kind}, {sandbox.settings.rows:,} participants"
+    lines = []
+    for name, process in sandbox.processes().items():
+        where = f"127.0.0.1:{ports[name]}" if process else "does not run"
+        lines.append(f"  {name:9}{where:17}{about if name == 'database' else 'sshd'}")
+    return "\n".join(lines)
+
+
+def _refuse_another(sandbox: Sandbox, wanted: Flavour) -> None:
+    if sandbox.server != wanted:
+        raise Exit(
+            f"a sandbox with {sandbox.server} is up; first type: invoke sandbox.down", code=1
+        )
+
+
+def _clear_leftovers() -> None:
+    """Delete what an `up` left that was cut off; leave one alone that is at work."""
+    from sandbox.processes import recorded  # noqa: PLC0415
+    from sandbox.sandbox import end  # noqa: PLC0415
+
+    starter = recorded(ROOT)
+    if starter and starter.alive():
+        raise Exit(f"process {starter.pid} is starting the sandbox right now", code=1)
+    if ROOT.exists():
+        end(ROOT)
+
+
+def _flavour(text: str) -> Flavour:
+    if text == "mariadb":
+        return "mariadb"
+    if text == "mysql":
+        return "mysql"
+    raise Exit(f"--server={text}: it is mariadb or mysql", code=2)
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 100_000_000:
+        raise Exit(f"--rows={text}: it is a whole number from 1 to 100000000", code=2)
+    return int(text)
+
+
+@contextlib.contextmanager
+def _errors() -> Iterator[None]:
+    from sandbox.packages import Unavailable  # noqa: PLC0415
+    from sandbox.processes import StartFailed  # noqa: PLC0415
+
+    try:
+        yield
+    except (Unavailable, StartFailed, OSError) as error:
+        raise Exit(f"sandbox: {error}", code=1) from error
+
+
+sandbox = Collection("sandbox", up, down, status)
