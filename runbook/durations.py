@@ -40,16 +40,26 @@ def format_duration(seconds: float) -> str:
 
 
 def meant_duration(text: str) -> str:
-    """Return what was probably meant by a `text` that is no duration, or an empty string."""
+    """Return what was probably meant by a `text` that is no duration, as `5s or 5m`.
+
+    An empty string when that cannot be told.
+    """
     match = _NEARLY.fullmatch(text.strip())
     if match is None or not float(match[1]):
         return ""
     number, word = match[1], match[2].lower()
     if not word:
-        whole = number.split(".")[0].lstrip("0") or "1"
-        return f"{whole}s, {whole}m or {whole}h"
+        return " or ".join(f"{number}{unit}" for unit in "smh" if _is_duration(number + unit))
     unit = _MEANT.get(word) or (word if word in MILLISECONDS else word[:1])
     if unit not in MILLISECONDS:
         return ""
     seconds = float(number) * MILLISECONDS[unit] / 1000
     return format_duration(min(seconds, _LONGEST_MILLISECONDS / 1000))
+
+
+def _is_duration(text: str) -> bool:
+    try:
+        parse_duration(text)
+    except ValueError:
+        return False
+    return True

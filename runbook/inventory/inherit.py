@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from runbook.inventory import shape
 from runbook.inventory.document import Entry, Node, Scalar, Section
-from runbook.inventory.mistakes import InventoryError, did_you_mean, visible
+from runbook.inventory.mistakes import InventoryError, did_you_mean, nearest, visible
 from runbook.inventory.records import Named, Record
 from runbook.inventory.words import found
-
 
 LONGEST = 8
 
@@ -16,8 +15,8 @@ def lineage(name: str, environments: Section) -> tuple[str, ...]:
     """Return `name` and all it extends, the nearest first.
 
     Raises InventoryError for a name that is not there, a circle, and a line of
-    more than eight; without a mistake for an `extends` that is no name at all,
-    which is reported where it is read.
+    more than eight; without a mistake for an `extends` that is misspelt or no
+    name, which is reported where it is read.
     """
     line = [name]
     while (extends := _extends(line[-1], environments)) is not None:
@@ -89,9 +88,15 @@ def merged(kind: object, base: Node, own: Node) -> Node:
 
 def _extends(name: str, environments: Section) -> Scalar | None:
     node = environments.entries[name].value
-    entry = node.entries.get(shape.EXTENDS.name) if isinstance(node, Section) else None
-    if entry is None:
+    keys = node.entries if isinstance(node, Section) else {}
+    entry = keys.get(shape.EXTENDS.name)
+    if entry is None and not any(_means_extends(key) for key in keys):
         return None
-    if isinstance(entry.value, Scalar) and entry.value.meaning == "text":
+    if entry and isinstance(entry.value, Scalar) and entry.value.meaning == "text":
         return entry.value
     raise InventoryError([])
+
+
+def _means_extends(key: str) -> bool:
+    known = [each.name for each in shape.ENVIRONMENT.keys]
+    return key not in known and nearest(key, known) == shape.EXTENDS.name

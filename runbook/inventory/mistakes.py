@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from runbook.errors import UsageError
 
-
 LONGEST_NAME = 80
 
 

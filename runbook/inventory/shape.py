@@ -45,7 +45,7 @@ _HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62})?"
 _HOST = text("the name of a host of this environment", _HOST_NAME)
 _ROLE = text("the name of a role, such as db", r"[a-z][a-z0-9_-]{0,39}")
 _USER = text(
-    "a user name (letters, digits and . _ @ + $ - \\)", r"[A-Za-z0-9_][A-Za-z0-9_.@+$\\-]{0,79}"
+    "a user name (letters, digits and . _ @ + $ -)", r"[A-Za-z0-9_][A-Za-z0-9_.@+$-]{0,79}"
 )
 _PORT = OrFile(whole(1, 65535, "a port"))
 _ADDRESS = _address()

@@ -1,0 +1,125 @@
+"""The inventory under any input: no other exception, no password in a message."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import jsonschema
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runbook.durations import format_duration, meant_duration, parse_duration
+from runbook.inventory import InventoryError, load
+from runbook.inventory.reference import schema
+from tests.inventories import GOOD, mistakes_in, write
+
+
+@given(st.integers(1, 365 * 86_400_000))
+def test_durations_round_trip(milliseconds: int) -> None:
+    """Any number of milliseconds up to a year is written and read back exactly."""
+    assert parse_duration(format_duration(milliseconds / 1000)) == milliseconds / 1000
+
+
+@given(
+    st.text(max_size=20) | st.from_regex(r"[0-9]{1,12}(\.[0-9]+)? ?[a-zA-Z]{0,8}", fullmatch=True)
+)
+def test_what_a_duration_was_meant_to_be_is_a_duration(text: str) -> None:
+    """A suggestion for any text is empty or consists of durations that are read."""
+    for part in meant_duration(text).split(" or "):
+        assert not part or parse_duration(part) > 0
+
+
+@given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
+@settings(deadline=None)
+def test_no_text_raises_anything_else(text: str) -> None:
+    """Whatever the file holds, it is loaded or refused, in lines that can be printed."""
+    assert all(str(mistake).isprintable() for mistake in mistakes_in(text))
+
+
+@given(
+    st.integers(0, len(GOOD)),
+    st.integers(0, 20),
+    st.text(alphabet="{}[]:,&*!|>'\"%@`-?#\n \t\\~<ax0", max_size=6) | st.text(max_size=3),
+)
+@settings(deadline=None)
+def test_no_edit_of_an_inventory_raises_anything_else(at: int, cut: int, put: str) -> None:
+    """Any slip of the hand in a good file ends in values or in InventoryError."""
+    text = GOOD[:at] + put + GOOD[at + cut :]
+    errors = []
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            inventory = load(write(Path(folder), text))
+            for name in inventory.names:
+                inventory.environment(name)
+        except InventoryError as caught:
+            errors.append(caught)
+    for error in errors:
+        assert error.mistakes
+        assert len(str(error).splitlines()) == len(error.mistakes)
+
+
+values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(max_size=8)
+    | st.dates()
+    | st.sampled_from(
+        ["db1", "app1", "5s", "2h", "_base", "staging", "none", "smoke", "-x", "~/y"]
+    ),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["file", "env", "roles", "via", "role", "x"]), inner)
+    ),
+    max_leaves=5,
+)
+
+
+@given(st.data())
+@settings(deadline=None)
+def test_what_is_accepted_is_accepted_by_the_schema_too(data: st.DataObject) -> None:
+    """Values changed anywhere: no other exception, and an editor never contradicts `load`."""
+    tree = yaml.safe_load(GOOD)
+    for _ in range(data.draw(st.integers(1, 3))):
+        at = tree
+        while True:
+            key = data.draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
+            if isinstance(at[key], dict | list) and at[key] and data.draw(st.booleans()):
+                at = at[key]
+                continue
+            if isinstance(at, dict) and data.draw(st.integers(0, 5)) == 0:
+                del at[key]
+            else:
+                at[key] = data.draw(values)
+            break
+        if not isinstance(tree, dict) or not tree:
+            break
+    text = yaml.safe_dump(tree, allow_unicode=True)
+    if not mistakes_in(text):
+        jsonschema.validate(yaml.safe_load(text), dict(schema()))
+
+
+@given(
+    st.text(alphabet="a1 ,:{}[]&*!|>%@`'\"#-?=\\", max_size=6),
+    st.text(alphabet="a1 ,:{}[]&*!|>%@`'\"#-?=\\", max_size=6),
+    st.sampled_from(["password: ", "password: '", 'password: "', "password:\n          "]),
+    st.booleans(),
+)
+@settings(deadline=None, max_examples=200)
+def test_no_message_repeats_a_literal_password(
+    before: str, after: str, key: str, block: bool
+) -> None:
+    """However a password is written in the file, no message shows it."""
+    quote = key[-1] if key[-1] in "'\"" else ""
+    text = GOOD.replace("password: {env: DB_PASSWORD}", f"{key}{before}hunter2{after}{quote}")
+    if block:
+        text = text.replace("database: {name", "database:\n      name").replace(
+            ", via", "\n      via"
+        )
+        text = text.replace(", user", "\n      user").replace(", password", "\n      password")
+        text = text.replace("}\n    timeouts", "\n    timeouts")
+    for mistake in mistakes_in(text):
+        assert "hunter2" not in str(mistake)
