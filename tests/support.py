@@ -1,0 +1,128 @@
+"""What the tests of whole commands share: an inventory for a sandbox, and running a command on it."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from runbook.commands import COMMANDS
+from runbook.options import Options
+from runbook.session import main
+from sandbox.sandbox import Sandbox
+
+PROJECT = Path(__file__).resolve().parent.parent
+
+
+@dataclass(frozen=True)
+class Ran:
+    """How a command ended: its exit status and its JSON document."""
+
+    status: int
+    document: dict[str, Any]
+
+    @property
+    def outcomes(self) -> list[str]:
+        """The outcome of every step, in order."""
+        return [step["outcome"] for step in self.document["steps"]]
+
+    @property
+    def said(self) -> str:
+        """Everything the document says, for looking up a word in it."""
+        return json.dumps(self.document, ensure_ascii=False)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """A folder with an inventory whose environment `test` is a sandbox."""
+
+    sandbox: Sandbox
+    folder: Path
+
+    def run(self, command: str, **options: Any) -> Ran:
+        """Run a command in this process and return its document."""
+        out = io.StringIO()
+        with contextlib.redirect_stdout(out):
+            status = main(COMMANDS[command], "test", Options(as_json=True, **options), self.folder)
+        return Ran(status, json.loads(out.getvalue()))
+
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start `invoke …` as a process of its own, on this folder's inventory."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "invoke", "--search-root", str(self.folder), *words],
+            cwd=self.folder,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            env={**os.environ, "PYTHONPATH": str(PROJECT), **(env or {})},
+        )
+
+    def schema(self) -> dict[str, str]:
+        """Return SHOW CREATE of every table of the database but the ledger, by name."""
+        names = [str(row[0]) for row in self.sandbox.query("SHOW TABLES FROM vaulteer")]
+        with self.sandbox.root_connection() as connection, connection.cursor() as cursor:
+            shown = {}
+            for name in names:
+                cursor.execute(f"SHOW CREATE TABLE `{name}`")
+                row = cursor.fetchone()
+                assert row is not None
+                shown[name] = str(row[1]).split(" AUTO_INCREMENT=")[0]
+        shown.pop("runbook_ledger", None)
+        return shown
+
+
+def bench(sandbox: Sandbox, folder: Path, **overrides: Any) -> Bench:
+    """Write an inventory for `sandbox` into `folder`; `overrides` merge into the environment.
+
+    The folder also gets the project's tasks.py, so that `invoke` runs there.
+    """
+    root = sandbox.root
+    environment: dict[str, Any] = {
+        "about": "a sandbox of the tests",
+        "change": str(PROJECT / "sql" / "attendance"),
+        "ssh": {
+            "ssh_config": str(root / "ssh_config"),
+            "known_hosts": str(root / "known_hosts"),
+            "key": str(root / "id_ed25519"),
+        },
+        "hosts": {"db1": {"roles": ["db"]}, "app1": {"roles": ["app"]}, "app2": {"roles": ["app"]}},
+        "database": {
+            "name": "vaulteer",
+            "via": "db1",
+            "port": {"file": str(root / "database.port")},
+            "user": "migrator",
+            "password": {"file": str(root / "migrator.password")},
+        },
+        "backup": {"host": "db1", "folder": str(folder / "backups"), "keep": 3},
+        "policy": {"confirm": "none"},
+    }
+    merged = {"environments": {"test": _merged(environment, overrides)}}
+    (folder / "inventory.yaml").write_text(yaml.safe_dump(merged))
+    (folder / "tasks.py").write_text(
+        "from pathlib import Path\nimport sys\n"
+        f"sys.path.insert(0, {str(PROJECT)!r})\n"
+        "source = Path(sys.path[0], 'tasks.py').read_text()\n"
+        "exec(compile(source, 'tasks.py', 'exec'))\n"
+        "HERE = Path(__file__).resolve().parent\n"
+    )
+    return Bench(sandbox, folder)
+
+
+def _merged(base: dict[str, Any], more: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in more.items():
+        old = merged.get(key)
+        merged[key] = (
+            _merged(old, value) if isinstance(old, dict) and isinstance(value, Mapping) else value
+        )
+    return merged
