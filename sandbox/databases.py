@@ -52,24 +52,25 @@ class DatabaseServer:
         """The data directory."""
         return self.folder / "data"
 
-    def create(self, passwords: Mapping[str, str]) -> Process:
+    def create(self) -> Process:
         """Lay the first files and start with the accounts root, migrator and app."""
+        passwords = {name: self._password(name) for name in ("root", "migrator", "app")}
         shutil.copytree(template(self.programs), self.data)
         (self.folder / "tmp").mkdir()
         first = self.folder / "accounts.sql"
         first.touch(mode=0o600)
         first.write_text("\n".join(_first_accounts(self.programs.flavour, passwords)) + "\n")
         try:
-            return self.start(passwords["root"], f"--init-file={first}")
+            return self.start(f"--init-file={first}")
         finally:
             first.unlink()
 
-    def start(self, password: str, *options: str) -> Process:
+    def start(self, *options: str) -> Process:
         """Start the server and return when it answers. Raises `StartFailed`."""
         process = spawn([*self._command(), *options], self.folder, self.sandbox)
         deadline = time.monotonic() + 60.0
         while time.monotonic() < deadline and process.alive():
-            if self._answers(password):
+            if self._answers():
                 return process
             time.sleep(0.01)
         process.end()
@@ -82,7 +83,7 @@ class DatabaseServer:
         process = recorded(self.folder)
         return process if process and process.alive() else None
 
-    def connect(self, password: str, database: str | None = None) -> Connection[Cursor]:
+    def connect(self, database: str | None = None) -> Connection[Cursor]:
         """Connect as the server's root."""
         import pymysql  # noqa: PLC0415 - `invoke --list` must not wait for it
 
@@ -90,18 +91,30 @@ class DatabaseServer:
             host="127.0.0.1",
             port=self.port,
             user="root",
-            password=password,
+            password=self._password("root"),
             database=database,
             charset="utf8mb4",
             autocommit=True,
             connect_timeout=5,
         )
 
-    def _answers(self, password: str) -> bool:
+    def load(self, sql: str) -> None:
+        """Run a text of SQL as root with the server's own client. Raises `StartFailed`."""
+        login = f"--defaults-extra-file={self.sandbox / 'root.cnf'}"
+        done = subprocess.run(
+            [self.programs.client, login], input=sql, text=True, capture_output=True, check=False
+        )
+        if done.returncode != 0:
+            raise StartFailed(f"{self.programs.client}: {done.stderr.strip()}")
+
+    def _password(self, account: str) -> str:
+        return (self.sandbox / f"{account}.password").read_text().strip()
+
+    def _answers(self) -> bool:
         import pymysql  # noqa: PLC0415
 
         try:
-            self.connect(password).close()
+            self.connect().close()
         except pymysql.err.OperationalError:
             return False
         return True

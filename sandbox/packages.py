@@ -16,7 +16,6 @@ import os
 import platform
 import shlex
 import shutil
-import subprocess
 import sys
 import time
 from collections.abc import Iterator
@@ -24,12 +23,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.apt import Apt, Unavailable, os_release, run
+
 LAYOUT = 1
 """Raised when what is unpacked changes shape, so that old folders are left aside."""
-
-
-class Unavailable(Exception):
-    """A program can't be had here; the text is one line that says what to do."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +128,7 @@ def _require_apt(bundle: Bundle) -> None:
             f"{bundle.about}: not on PATH, and there is no apt-get here to unpack them with;"
             f" install these programs with your system's package manager: {names}"
         )
-    if bundle.suite and _os_release().get("ID") != "debian":
+    if bundle.suite and os_release().get("ID") != "debian":
         raise Unavailable(
             f"{bundle.about}: taken only on Debian; elsewhere put these on PATH: {names}"
         )
@@ -148,99 +145,11 @@ def _fetch(bundle: Bundle, folder: Path) -> None:
     root = temporary / "root"
     root.mkdir(parents=True)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        list(pool.map(lambda deb: _run(["dpkg-deb", "-x", str(deb), str(root)]), debs))
+        list(pool.map(lambda deb: run(["dpkg-deb", "-x", str(deb), str(root)]), debs))
     _write_programs(bundle, temporary, folder)
     temporary.rename(folder)
     apt.forget()
     say(f"unpacked into {folder} in {time.monotonic() - started:.1f} s")
-
-
-class Apt:
-    """apt-get on private folders, with the machine's own sources and proxies."""
-
-    def __init__(self, folder: Path, suite: str | None) -> None:
-        self._archives = folder / "cache" / "archives"
-        self._config = folder / "apt.conf"
-        (folder / "state" / "lists" / "partial").mkdir(parents=True, exist_ok=True)
-        (self._archives / "partial").mkdir(parents=True, exist_ok=True)
-        (folder / "status").touch()
-        self._config.write_text(_apt_config(folder, folder / "sources.list" if suite else None))
-        if suite:
-            (folder / "sources.list").write_text(_source(suite))
-
-    def download(self, packages: tuple[str, ...]) -> list[Path]:
-        """Download `packages` and all they depend on; return the .deb files."""
-        update = self._get("update")
-        self._get("autoclean")  # what an interrupted call left, if it is outdated by now
-        install = self._get("install", "--download-only", "--yes", *packages)
-        if install.returncode != 0:
-            # An update that failed for one source of many matters only if this one fails.
-            errors = [
-                line
-                for line in (update.stdout + install.stdout).splitlines()
-                if line.startswith(("E:", "W:", "Err:"))
-            ]
-            raise Unavailable(
-                f"apt-get can't fetch {' '.join(packages)}: {'; '.join(errors[-3:]) or 'no reason'}"
-            )
-        return sorted(self._archives.glob("*.deb"))
-
-    def forget(self) -> None:
-        """Delete the downloaded packages."""
-        for deb in self._archives.glob("*.deb"):
-            deb.unlink()
-
-    def _get(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            ["apt-get", "-c", str(self._config), *arguments],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-            env=os.environ | {"LC_ALL": "C"},
-        )
-
-
-def _apt_config(folder: Path, sources: Path | None) -> str:
-    # The machine's own hooks are cleared: they touch files that are not ours.
-    lines = [
-        "#clear APT::Update;",
-        "#clear DPkg::Pre-Invoke;",
-        "#clear DPkg::Post-Invoke;",
-        f'Dir::State "{folder}/state";',
-        f'Dir::State::Lists "{folder}/state/lists";',
-        f'Dir::State::status "{folder}/status";',
-        f'Dir::Cache "{folder}/cache";',
-        f'Dir::Cache::archives "{folder}/cache/archives";',
-        f'Dir::Log "{folder}/log";',
-        'Debug::NoLocking "1";',
-        'APT::Sandbox::User "";',
-        'APT::Install-Recommends "0";',
-        'APT::Default-Release "";',
-        'Acquire::Languages "none";',
-        'Acquire::Retries "3";',
-    ]
-    if sources:
-        lines += [
-            f'Dir::Etc::sourcelist "{sources}";',
-            'Dir::Etc::sourceparts "-";',
-            'Dir::Etc::preferences "/dev/null";',
-            'Dir::Etc::preferencesparts "/dev/null";',
-        ]
-    return "\n".join(lines) + "\n"
-
-
-def _source(suite: str) -> str:
-    """Return a line for sources.list: `suite` of the mirror that this machine uses."""
-    codename = _os_release().get("VERSION_CODENAME", suite)
-    targets = _run(["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"])
-    mirrors = [line.split()[1] for line in targets.splitlines() if line.split()[0] == codename]
-    if not mirrors:
-        raise Unavailable(f"apt's sources name no mirror of {codename} to take {suite} from")
-    keyrings = sorted(Path("/usr/share/keyrings").glob("debian-archive-keyring.*"))
-    signed = f"[signed-by={keyrings[0]}] " if keyrings else ""
-    return f"deb {signed}{mirrors[0]} {suite} main\n"
 
 
 def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
@@ -281,24 +190,8 @@ def _locked(path: Path, bundle: Bundle) -> Iterator[None]:
         yield
 
 
-def _run(command: list[str]) -> str:
-    done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
-    if done.returncode != 0:
-        raise Unavailable(f"{shlex.join(command[:3])} failed: {done.stderr.strip()[-300:]}")
-    return done.stdout
-
-
-def _os_release() -> dict[str, str]:
-    try:
-        return platform.freedesktop_os_release()
-    except OSError:
-        return {}
-
-
 def _system() -> str:
-    release = _os_release()
+    release = os_release()
     name = f"{release.get('ID', platform.system().lower())}{release.get('VERSION_ID', '')}"
     return f"{name}-{platform.machine()}"
 

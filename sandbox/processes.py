@@ -106,6 +106,14 @@ def children(pid: int) -> tuple[Process, ...]:
     return tuple(found)
 
 
+def descendants(pid: int) -> tuple[Process, ...]:
+    """Return the children of process `pid`, theirs, and so on (Linux only)."""
+    found: tuple[Process, ...] = ()
+    for child in children(pid):
+        found += (child, *descendants(child.pid))
+    return found
+
+
 def marked_processes(sandbox: Path) -> tuple[Process, ...]:
     """Return every process that carries the mark of `sandbox`, such as detached remote jobs.
 

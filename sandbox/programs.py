@@ -10,7 +10,8 @@ from functools import cache
 from pathlib import Path
 from typing import Literal
 
-from sandbox.packages import MYSQL, SERVERS, Unavailable, on_path, unpacked
+from sandbox.apt import Unavailable
+from sandbox.packages import MYSQL, SERVERS, on_path, unpacked
 
 Flavour = Literal["mariadb", "mysql"]
 

@@ -133,7 +133,7 @@ def _count(text: str) -> int:
 
 @contextlib.contextmanager
 def _errors() -> Iterator[None]:
-    from sandbox.packages import Unavailable  # noqa: PLC0415
+    from sandbox.apt import Unavailable  # noqa: PLC0415
     from sandbox.processes import StartFailed  # noqa: PLC0415
 
     try:

@@ -1,0 +1,97 @@
+"""The files of a sandbox's folder that are not one server's own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from sandbox import programs
+from sandbox.apt import Unavailable
+from sandbox.hosts import HOST, NAMES, SshHost, client_config, make_key
+from sandbox.processes import MARK
+from sandbox.programs import DatabasePrograms, Flavour
+
+ACCOUNTS = ("root", "migrator", "app")
+APP_HEALTH = f"""\
+#!/bin/sh
+# The application's health on this host: not declared ill, and it reaches its database.
+if ! [ -e "${HOST}/healthy" ]; then
+    echo "the application on ${{{HOST}##*/}} is ill" >&2
+    exit 1
+fi
+exec mysql --defaults-extra-file="${MARK}/app.cnf" --execute "SELECT 1" vaulteer > /dev/null
+"""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a sandbox was started with."""
+
+    server: Flavour
+    rows: int
+    partial: bool
+    ports: Mapping[str, int]
+    """By part: `database` and the names of the hosts."""
+
+
+def lay(root: Path, settings: Settings, database: DatabasePrograms) -> None:
+    """Make the folders, passwords, logins, keys and the hosts' programs."""
+    for name in ("database", "bin", *NAMES):
+        (root / name).mkdir(mode=0o700)
+    port = settings.ports["database"]
+    for account in ACCOUNTS:
+        secret = secrets.token_urlsafe(18)
+        _write_secret(root / f"{account}.password", f"{secret}\n")
+        _write_secret(root / f"{account}.cnf", _login(account, secret, port))
+    (root / "database.port").write_text(f"{port}\n")
+    for name, program in _programs(database).items():
+        (root / "bin" / name).symlink_to(program)
+    health = root / "bin" / "app-health"
+    health.write_text(APP_HEALTH)
+    health.chmod(0o755)
+    make_key(programs.openssh(), root / "id_ed25519")
+
+
+def introduce(root: Path, hosts: Iterable[SshHost]) -> None:
+    """Write how the hosts are reached and known, once they have their keys."""
+    hosts = list(hosts)
+    (root / "ssh_config").write_text(client_config(root, hosts))
+    (root / "known_hosts").write_text("".join(f"{host.known_host()}\n" for host in hosts))
+
+
+def save(root: Path, settings: Settings) -> None:
+    """Write `state.json`, which says that the sandbox is complete."""
+    temporary = root / "state.json.new"
+    temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    temporary.rename(root / "state.json")
+
+
+def saved(root: Path) -> Settings:
+    """Return what `save` wrote. Raises FileNotFoundError where no sandbox is complete."""
+    return Settings(**json.loads((root / "state.json").read_text()))
+
+
+def _programs(database: DatabasePrograms) -> Mapping[str, Path]:
+    """Return the programs that the hosts have, by the names under which they find them."""
+    found = {"mysql": database.client, "mysqldump": database.dump}
+    if database.flavour == "mariadb":
+        found |= {"mariadb": database.client, "mariadb-dump": database.dump}
+    with contextlib.suppress(Unavailable):  # gzip does as well
+        found["zstd"] = programs.zstd()
+    return found
+
+
+def _login(account: str, password: str, port: int) -> str:
+    return (
+        f"[client]\nuser = {account}\npassword = {password}\nhost = 127.0.0.1\nport = {port}\n"
+        "protocol = tcp\ndefault-character-set = utf8mb4\n"
+    )
+
+
+def _write_secret(path: Path, text: str) -> None:
+    path.touch(mode=0o600)
+    path.write_text(text)
