@@ -1,0 +1,170 @@
+"""Preflight: what must be so before anything is changed; it only reads.
+
+All hosts and the database are looked at together, and each family of checks
+has a module that looks and a pure function that turns facts into findings.
+What cannot be reached is a finding too, beside all the others.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from runbook.environment import Environment
+from runbook.errors import RunbookError
+from runbook.options import Options
+from runbook.phases.preflight import (
+    activity,
+    disk,
+    hosts,
+    needs,
+    programs,
+    replicas,
+    runs,
+    server,
+    tables,
+)
+from runbook.phases.preflight.activity import Activity
+from runbook.phases.preflight.grants import parse as parse_grants
+from runbook.phases.preflight.hosts import HostFacts
+from runbook.phases.preflight.needs import Account
+from runbook.phases.preflight.replicas import Replication
+from runbook.phases.preflight.runs import Runs
+from runbook.phases.preflight.seen import Unseen, rows, text
+from runbook.phases.preflight.tables import Tables
+from runbook.site import Site
+from runbook.steps import Finding, Level, Plan
+
+PHASE = "preflight"
+
+
+@dataclass(frozen=True)
+class DatabaseFacts:
+    """What the database told in one read-only session."""
+
+    account: Account
+    activity: Activity
+    runs: Runs
+    replication: Replication
+    tables: Tables | Unseen
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that a look found; what could not be reached is its error.
+
+    `references` says whether the change's files make foreign keys.
+    """
+
+    change: str
+    references: bool
+    hosts: dict[str, HostFacts | RunbookError]
+    database: DatabaseFacts | RunbookError
+    replicas: dict[str, Replication | RunbookError]
+
+
+def prepare(site: Site, _options: Options) -> Plan:
+    """Look, and return a plan of no steps whose findings are what was asked for."""
+    found = findings(site.environment, look(site))
+    return Plan(site.environment.name, PHASE, site.change.name, (), found)
+
+
+def look(site: Site, *, ours: int | None = None) -> Facts:
+    """Look at all hosts, the database and its replicas at once; read-only.
+
+    `ours` is the connection of the run's own writing session, whose lock and
+    transactions are nobody else's.
+    """
+    environment, change = site.environment, site.change
+    names = [replica.name for replica in environment.database.replicas]
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        database = pool.submit(_guarded_database, site, ours)
+        followers = pool.submit(
+            site.hosts.each, names, lambda name: replicas.look_at_replica(site.database, name)
+        )
+        reached = site.hosts.each(
+            [host.name for host in environment.hosts],
+            lambda name: hosts.look(site.hosts, environment, name),
+        )
+        return Facts(
+            change.name,
+            any("REFERENCES" in s.text.upper() for file in change.migrate for s in file.statements),
+            reached,
+            database.result(),
+            followers.result(),
+        )
+
+
+def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    """Return what was found, a row a check: hosts, backup, database, replicas."""
+    return (
+        *hosts.findings(environment, facts.hosts),
+        *_of_backup(environment, facts),
+        *_of_database(environment, facts),
+        *replicas.of_replicas(environment, facts.replicas),
+    )
+
+
+def _guarded_database(site: Site, ours: int | None) -> DatabaseFacts | RunbookError:
+    try:
+        return _database(site, ours)
+    except RunbookError as error:
+        return error
+
+
+def _database(site: Site, ours: int | None) -> DatabaseFacts:
+    environment = site.environment
+    with site.database.reader() as session:
+        facts = server.look(session)
+        lines = rows(session, "SHOW GRANTS")
+        grants = parse_grants(
+            () if isinstance(lines, Unseen) else [text(row[0]) for row in lines],
+            wildcards=not facts.partial_revokes,
+            merged=facts.roles and not facts.server.is_mariadb,
+        )
+        return DatabaseFacts(
+            Account(facts, grants),
+            activity.look(session, environment.policy.max_transaction_age, ours),
+            runs.look(session, environment, ours),
+            replicas.look(session),
+            tables.look(session, site.change),
+        )
+
+
+def _of_backup(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    host = facts.hosts[environment.backup.host]
+    if isinstance(host, RunbookError) or host.disk is None:
+        return ()
+    data, answers = None, None
+    if not isinstance(facts.database, RunbookError):
+        answers = facts.database.account.facts.server
+        if isinstance(facts.database.tables, Tables):
+            data = facts.database.tables.data
+    return (
+        *programs.findings(host.name, host.programs, answers),
+        disk.finding(environment, host.disk, data),
+    )
+
+
+def _of_database(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    where, found = environment.database.label, facts.database
+    if isinstance(found, RunbookError):
+        return (Finding("database", where, Level.REFUSED, found.message, found.advice),)
+    account, seen = found.account, found.tables
+    known = seen if isinstance(seen, Tables) else Tables()
+    return (
+        Finding("database", where, Level.OK, f"reached through {environment.database.via}"),
+        *server.findings(where, account.facts),
+        *needs.findings(
+            where,
+            account,
+            tuple(work.table for work in known.work),
+            views=known.views > 0,
+            references=facts.references,
+        ),
+        *runs.findings(environment, facts.change, found.runs),
+        *activity.findings(where, account, environment.policy.max_transaction_age, found.activity),
+        replicas.of_this_server(where, account, found.replication),
+        *replicas.unwatched(where, environment, found.activity.replicas),
+        *tables.findings(where, not account.facts.server.is_mariadb, seen),
+    )

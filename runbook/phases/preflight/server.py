@@ -1,0 +1,104 @@
+"""The database server: what answers, whether it is supported, and whether it takes writes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runbook.database import Server, Session
+from runbook.phases.preflight.seen import text
+from runbook.steps import Finding, Level
+
+OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 29)}
+WHY = {
+    "MariaDB": "older ones have no crash-safe DDL: after a crash a half-made ALTER stays behind",
+    "MySQL": "older ones know no CREATE TRIGGER IF NOT EXISTS, and INSTANT only for last columns",
+}
+CLOSED = ("read_only", "super_read_only", "innodb_read_only", "offline_mode")
+VARIABLES = (*CLOSED, "log_bin", "log_bin_trust_function_creators", "sql_mode", "partial_revokes")
+QUERY = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({', '.join(map(repr, VARIABLES))})"
+ODD_MODES = {
+    "ANSI_QUOTES": '"text" in the SQL files is a name there, not a string',
+    "NO_BACKSLASH_ESCAPES": "a backslash in the SQL files is an ordinary character there",
+}
+
+
+@dataclass(frozen=True)
+class ServerFacts:
+    """What the server says of itself; `closed` are the settings that forbid writes."""
+
+    server: Server
+    account: str
+    database: str
+    closed: tuple[str, ...] = ()
+    binary_log: bool = False
+    trusts_creators: bool = False
+    modes: tuple[str, ...] = ()
+    partial_revokes: bool = False
+    roles: bool = False
+
+
+def look(session: Session) -> ServerFacts:
+    """Ask the server about itself and about who we are there."""
+    account, database, role = session.rows("SELECT CURRENT_USER(), DATABASE(), CURRENT_ROLE()")[0]
+    values = {text(name).lower(): text(value) for name, value in session.rows(QUERY)}
+
+    def on(name: str) -> bool:
+        return values.get(name, "OFF").upper() not in {"OFF", "0", ""}
+
+    return ServerFacts(
+        session.server,
+        text(account),
+        text(database),
+        tuple(name for name in CLOSED if on(name)),
+        on("log_bin"),
+        on("log_bin_trust_function_creators"),
+        tuple(values.get("sql_mode", "").split(",")),
+        on("partial_revokes"),
+        text(role).upper() not in {"", "NONE"},
+    )
+
+
+def findings(where: str, facts: ServerFacts) -> Iterator[Finding]:
+    """Say whether this server is supported and takes writes."""
+    yield _version(where, facts)
+    if facts.closed:
+        yield Finding(
+            "writable",
+            where,
+            Level.REFUSED,
+            f"{' and '.join(facts.closed)} is on: the server takes no writes",
+            "Is this a replica, or in maintenance? The inventory must name the server that is "
+            "written to.",
+        )
+    else:
+        yield Finding("writable", where, Level.OK, "it takes writes")
+    for mode, meaning in ODD_MODES.items():
+        if mode in facts.modes:
+            yield Finding(
+                "sql_mode",
+                where,
+                Level.WARNING,
+                f"{mode} is on: {meaning}",
+                "The change's files are read without it; run them in a rehearsal first.",
+            )
+
+
+def supported(server: Server) -> bool:
+    """Whether the server is new enough: MariaDB 10.6, MySQL 8.0.29."""
+    return server.version >= OLDEST[server.flavour]
+
+
+def _version(where: str, facts: ServerFacts) -> Finding:
+    server = facts.server
+    name = f"{server.flavour} {'.'.join(map(str, server.version))}"
+    if supported(server):
+        return Finding("server", where, Level.OK, f"{name}, as {facts.account}")
+    oldest = ".".join(map(str, OLDEST[server.flavour]))
+    return Finding(
+        "server",
+        where,
+        Level.REFUSED,
+        f"{name} is too old; {server.flavour} {oldest} is the oldest supported",
+        f"Upgrade the server: {WHY[server.flavour]}.",
+    )

@@ -1,0 +1,226 @@
+"""The tables: how large they are, and what that means for this change."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from runbook import guards
+from runbook.change import Change
+from runbook.database import Row, Session
+from runbook.errors import RunbookError
+from runbook.phases.preflight.seen import Unseen, number, rows, text
+from runbook.phases.preflight.units import age, listed, size
+from runbook.sqltext import algorithm, mentions_variable, target
+from runbook.steps import Finding, Level
+
+INDEX_ROWS = 1_600_000
+BACKFILL_ROWS = 84_000
+"""Rows a second, measured on 2,000,000 rows (traps: INPLACE index 1.2 s, ranges of 2,000
+rows 23.8 s): an order of magnitude, no promise."""
+
+TABLES = """\
+SELECT TABLE_NAME, TABLE_TYPE, ENGINE, ROW_FORMAT, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH
+ FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()"""
+KEYS = """\
+SELECT TABLE_NAME, REFERENCED_TABLE_NAME FROM information_schema.REFERENTIAL_CONSTRAINTS
+ WHERE CONSTRAINT_SCHEMA = DATABASE()"""
+TRIGGERS = """\
+SELECT EVENT_OBJECT_TABLE, EVENT_MANIPULATION, TRIGGER_NAME FROM information_schema.TRIGGERS
+ WHERE TRIGGER_SCHEMA = DATABASE() ORDER BY TRIGGER_NAME"""
+FULLTEXT = """\
+SELECT DISTINCT TABLE_NAME, INDEX_NAME FROM information_schema.STATISTICS
+ WHERE TABLE_SCHEMA = DATABASE() AND INDEX_TYPE = 'FULLTEXT'"""
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table as information_schema describes it; sizes in bytes, `rows` an estimate."""
+
+    name: str
+    engine: str = "InnoDB"
+    row_format: str = "Dynamic"
+    rows: int = 0
+    data: int = 0
+    index: int = 0
+
+
+@dataclass(frozen=True)
+class Work:
+    """What the change still wants of one table: statements by the algorithm they name."""
+
+    table: str
+    texts: tuple[str, ...] = ()
+
+    def count(self, name: str) -> int:
+        """Return how many statements name this algorithm."""
+        return sum(algorithm(statement) == name for statement in self.texts)
+
+    @property
+    def backfills(self) -> bool:
+        """Whether a statement goes over the rows in ranges."""
+        return any(mentions_variable(statement, "chunk_from") for statement in self.texts)
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Every base table of the database, what ties them, and what the change wants of which."""
+
+    tables: tuple[Table, ...] = ()
+    views: int = 0
+    keys: tuple[tuple[str, str], ...] = ()
+    """Foreign keys: the table that has it, and the one it refers to."""
+    triggers: tuple[tuple[str, str, str], ...] = ()
+    """Table, event (INSERT, UPDATE, DELETE) and name."""
+    fulltext: tuple[tuple[str, str], ...] = ()
+    work: tuple[Work, ...] = ()
+
+    @property
+    def data(self) -> int:
+        """The bytes of all tables without their indexes."""
+        return sum(table.data for table in self.tables)
+
+    def table(self, name: str) -> Table | None:
+        """Return the table called `name`, None where there is none."""
+        return next((table for table in self.tables if table.name == name), None)
+
+
+def look(session: Session, change: Change) -> Tables | Unseen:
+    """Look at all tables of the database, and at what the change still wants of them."""
+    if not session.server.is_mariadb:
+        # MySQL caches these sizes for a day; the engine itself knows them better.
+        session.execute("SET SESSION information_schema_stats_expiry = 0")
+    found = rows(session, TABLES)
+    if isinstance(found, Unseen):
+        return found
+    return Tables(
+        tuple(_table(row) for row in found if text(row[1]) == "BASE TABLE"),
+        sum(text(row[1]) == "VIEW" for row in found),
+        tuple((text(a), text(b)) for a, b in _shown(session, KEYS)),
+        tuple((text(a), text(b), text(c)) for a, b, c in _shown(session, TRIGGERS)),
+        tuple((text(a), text(b)) for a, b in _shown(session, FULLTEXT)),
+        _work(session, change),
+    )
+
+
+def findings(where: str, mysql: bool, found: Tables | Unseen) -> Iterator[Finding]:
+    """Say of each table that the change will touch how large it is and how it will go."""
+    if isinstance(found, Unseen):
+        yield Finding("tables", where, Level.WARNING, f"they cannot be seen: {found.why}")
+        return
+    total = size(found.data + sum(table.index for table in found.tables))
+    yield Finding(
+        "tables", where, Level.OK, f"{len(found.tables)} tables, {total} with their indexes"
+    )
+    loose = tuple(table.name for table in found.tables if table.engine != "InnoDB")
+    if loose:
+        yield Finding(
+            "tables",
+            where,
+            Level.WARNING,
+            f"not InnoDB: {listed(loose)}; a dump has them as they happen to be, while the rest "
+            "is of one moment",
+            "ALTER TABLE … ENGINE=InnoDB, or let nothing write to them during the backup.",
+        )
+    for work in found.work:
+        yield from _of_table(where, mysql, found, work)
+
+
+def _of_table(where: str, mysql: bool, found: Tables, work: Work) -> Iterator[Finding]:
+    table = found.table(work.table)
+    what = f"table {work.table}"
+    if table is None:
+        yield Finding(what, where, Level.OK, "not there yet; the change makes it")
+        return
+    facts = [
+        f"about {table.rows:,} rows, {size(table.data)} and {size(table.index)} of indexes",
+        *_estimates(table, work),
+        *_ties(mysql, found, work),
+    ]
+    yield Finding(what, where, Level.OK, "; ".join(facts))
+    yield from _obstacles(where, found, table, work)
+
+
+def _estimates(table: Table, work: Work) -> Iterator[str]:
+    if instant := work.count("INSTANT"):
+        yield f"{instant} INSTANT changes take milliseconds"
+    if inplace := work.count("INPLACE"):
+        seconds = inplace * table.rows / INDEX_ROWS
+        yield f"{inplace} INPLACE changes take {_about(seconds)} (estimate), and writers go on"
+    if work.backfills:
+        seconds = table.rows / BACKFILL_ROWS
+        yield f"a backfill of every row would take {_about(seconds)} (estimate)"
+
+
+def _about(seconds: float) -> str:
+    return f"about {age(max(1.0, seconds))}"
+
+
+def _ties(mysql: bool, found: Tables, work: Work) -> Iterator[str]:
+    updates = tuple(
+        name for table, event, name in found.triggers if table == work.table and event == "UPDATE"
+    )
+    if updates and work.backfills:
+        yield f"the backfill fires {listed(updates)}"
+    children = tuple(dict.fromkeys(a for a, b in found.keys if b == work.table and a != work.table))
+    if children and mysql and work.texts:
+        # Measured on MySQL 9.7; MariaDB 10.11 does not lock them.
+        yield f"DDL also waits for transactions on {listed(children)}, whose keys refer to it"
+
+
+def _obstacles(where: str, found: Tables, table: Table, work: Work) -> Iterator[Finding]:
+    """Yield what makes INSTANT fail or a change unsafe (measured: MariaDB 10.11, MySQL 9.7)."""
+    reasons = []
+    if table.engine != "InnoDB":
+        reasons.append(f"its engine is {table.engine}: changes lock it, and chunks cannot undo")
+    elif table.row_format.lower() == "compressed":
+        reasons.append("its rows are COMPRESSED")
+    reasons += [f"it has the FULLTEXT index {i}" for t, i in found.fulltext if t == table.name]
+    if reasons and (work.count("INSTANT") or table.engine != "InnoDB"):
+        yield Finding(
+            f"table {table.name}",
+            where,
+            Level.WARNING,
+            f"{' and '.join(reasons)}; the server will refuse ALGORITHM=INSTANT",
+            "The change stops there without harm; plan that statement with another algorithm.",
+        )
+    copies = tuple(
+        other.name
+        for other in found.tables
+        if re.fullmatch(rf"_{re.escape(table.name)}_(?:new|old|gho|ghc|del)", other.name)
+    )
+    if copies:
+        yield Finding(
+            f"table {table.name}",
+            where,
+            Level.WARNING,
+            f"{listed(copies)} is there: another schema-change tool is, or was, at work on it",
+            "Make sure that no pt-online-schema-change or gh-ost is running.",
+        )
+
+
+def _work(session: Session, change: Change) -> tuple[Work, ...]:
+    """Return what the migration's guards ask for now, by table; nothing where a guard fails."""
+    texts: dict[str, list[str]] = {}
+    try:
+        for file in change.migrate:
+            for choice in guards.choose(session, file):
+                name = None if choice.done or choice.refused else target(choice.text)
+                if name is not None:
+                    texts.setdefault(name, []).append(choice.text)
+    except RunbookError:
+        return ()  # migrate's own look says which guard, and why
+    return tuple(Work(name, tuple(statements)) for name, statements in texts.items())
+
+
+def _shown(session: Session, query: str) -> tuple[Row, ...]:
+    found = rows(session, query)
+    return () if isinstance(found, Unseen) else found
+
+
+def _table(row: Row) -> Table:
+    name, _kind, engine, row_format, estimate, data, index = row
+    return Table(
+        text(name), text(engine), text(row_format), number(estimate), number(data), number(index)
+    )
