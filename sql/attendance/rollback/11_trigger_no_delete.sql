@@ -1,0 +1,26 @@
+/* Drops trg_event_attendance_audit_no_delete if the runbook added it or
+   its table. MySQL cannot PREPARE a DROP TRIGGER, so it stands after its guard:
+   DO 1 means that it is needed, DO 0 that there is nothing to drop. A trigger
+   that was there before stays: that text is no SQL, and mysql stops this file.
+   The file fails where runbook_ledger does not exist: nobody recorded what was
+   added, so nothing may be dropped. */
+SET @found = CASE
+  WHEN NOT EXISTS (
+    SELECT 1 FROM information_schema.TRIGGERS
+    WHERE TRIGGER_SCHEMA = DATABASE() AND TRIGGER_NAME = 'trg_event_attendance_audit_no_delete') THEN 'absent'
+  WHEN EXISTS (
+    SELECT 1 FROM runbook_ledger
+    WHERE change_name = 'attendance' AND undone_at IS NULL
+      AND (FIND_IN_SET('trigger:trg_event_attendance_audit_no_delete', added)
+        OR FIND_IN_SET('table:event_attendance_audit', added))) THEN 'added by migrate'
+  ELSE 'was there before, stays'
+END;
+SET @ddl = CASE @found
+  WHEN 'absent' THEN 'DO 0'
+  WHEN 'added by migrate' THEN 'DO 1'
+  ELSE 'stays: trg_event_attendance_audit_no_delete was there before'
+END;
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
+DROP TRIGGER IF EXISTS trg_event_attendance_audit_no_delete;

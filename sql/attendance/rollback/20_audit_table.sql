@@ -1,0 +1,17 @@
+/* Drops event_attendance_audit, with all its rows, if migrate created it.
+   The file fails where runbook_ledger does not exist: nobody recorded what was
+   added, so nothing may be dropped. */
+SET @found = CASE
+  WHEN NOT EXISTS (
+    SELECT 1 FROM information_schema.TABLES
+    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_attendance_audit') THEN 'absent'
+  WHEN EXISTS (
+    SELECT 1 FROM runbook_ledger
+    WHERE change_name = 'attendance' AND undone_at IS NULL
+      AND FIND_IN_SET('table:event_attendance_audit', added)) THEN 'added by migrate'
+  ELSE 'was there before, stays'
+END;
+SET @ddl = IF(@found = 'added by migrate', 'DROP TABLE event_attendance_audit', 'DO 0');
+PREPARE step FROM @ddl;
+EXECUTE step;
+DEALLOCATE PREPARE step;
