@@ -7,7 +7,7 @@ from pathlib import Path
 
 import jsonschema
 import yaml
-from hypothesis import given, settings
+from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from runbook.durations import format_duration, meant_duration, parse_duration
@@ -60,45 +60,61 @@ def test_no_edit_of_an_inventory_raises_anything_else(at: int, cut: int, put: st
         assert len(str(error).splitlines()) == len(error.mistakes)
 
 
-values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats()
-    | st.text(max_size=8)
-    | st.dates()
-    | st.sampled_from(
-        ["db1", "app1", "5s", "2h", "_base", "staging", "none", "smoke", "-x", "~/y"]
-    ),
+RICH = """\
+environments:
+  rich:
+    about: every key is here
+    change: .
+    ssh: {port: 22, user: me, key: k, known_hosts: h, jump: db1, ssh_config: c}
+    hosts:
+      db1: {roles: [db], address: db.example.com, port: {file: p}, user: me}
+    database:
+      {name: shop, via: db1, address: "::1", port: 3306, user: me, password: {command: pass},
+       tls: {ca: c, hostname: h}, replicas: {r1: {via: db1, address: 10.0.0.1, port: 1}}}
+    backup: {host: db1, folder: {file: f}, keep: 3, max_age: 2h, snapshot: snap --now}
+    health: {web: {role: db, command: check}}
+    timeouts: {connect: 5s, job: 4h}
+    policy: {confirm: plan, max_replica_lag: 5s, chunk_time: 100ms, never: [smoke]}
+    state: s
+"""
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.dates() | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
-        | st.dictionaries(st.sampled_from(["file", "env", "roles", "via", "role", "x"]), inner)
+        | st.dictionaries(st.sampled_from(["file", "env", "roles", "via", "x"]), inner)
     ),
-    max_leaves=5,
+    max_leaves=4,
 )
+LIKELY = (
+    st.sampled_from(["db1", "5s", "1d", "none", "smoke", "-x", "~/y", "a/../b", "x.y", "::", "no"])
+    | st.integers(0, 70_000)
+    | st.from_regex(r"[A-Za-z0-9_./$@: -]{1,6}", fullmatch=True)
+    | st.sampled_from([{}, {"file": "x"}, {"env": "A_B"}, ["db"], ["db", "smoke"], []])
+)
+
+
+def leaves(tree: object) -> list[tuple[dict[str, object] | list[object], str | int]]:
+    """Return every place below the environment at which a value can be changed."""
+    found: list[tuple[dict[str, object] | list[object], str | int]] = []
+    if isinstance(tree, dict):
+        found += [(tree, key) for key in tree]
+        found += [leaf for value in tree.values() for leaf in leaves(value)]
+    elif isinstance(tree, list):
+        found += [(tree, index) for index in range(len(tree))]
+    return found
 
 
 @given(st.data())
 @settings(deadline=None)
 def test_what_is_accepted_is_accepted_by_the_schema_too(data: st.DataObject) -> None:
-    """Values changed anywhere: no other exception, and an editor never contradicts `load`."""
-    tree = yaml.safe_load(GOOD)
-    for _ in range(data.draw(st.integers(1, 3))):
-        at = tree
-        while True:
-            key = data.draw(st.sampled_from(sorted(at) if isinstance(at, dict) else range(len(at))))
-            if isinstance(at[key], dict | list) and at[key] and data.draw(st.booleans()):
-                at = at[key]
-                continue
-            if isinstance(at, dict) and data.draw(st.integers(0, 5)) == 0:
-                del at[key]
-            else:
-                at[key] = data.draw(values)
-            break
-        if not isinstance(tree, dict) or not tree:
-            break
+    """A value changed anywhere: no other exception, and an editor never contradicts `load`."""
+    tree = yaml.safe_load(RICH)
+    at, key = data.draw(st.sampled_from(leaves(tree["environments"]["rich"])))
+    at[key] = data.draw(LIKELY | ANYTHING)  # type: ignore[index]
     text = yaml.safe_dump(tree, allow_unicode=True)
-    if not mistakes_in(text):
+    refused = bool(mistakes_in(text))
+    event("refused" if refused else "accepted")
+    if not refused:
         jsonschema.validate(yaml.safe_load(text), dict(schema()))
 
 

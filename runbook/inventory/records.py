@@ -67,7 +67,6 @@ def names(name: str, named: Named[T], about: str) -> Key[Mapping[str, T]]:
 class Fields:
     """The values of a mapping, by key, and the place of each that was written."""
 
-    place: Place | None
     values: Mapping[str, object] = field(repr=False)
     places: Mapping[str, Place] = field(repr=False)
 
@@ -88,7 +87,7 @@ class Record:
 
     def defaults(self) -> Fields:
         """Return what an empty mapping means."""
-        return Fields(None, {key.name: key.default for key in self.keys}, {})
+        return Fields({key.name: key.default for key in self.keys}, {})
 
     def kind_of(self, name: str) -> Kind[object] | None:
         """Return the kind of the value of `name`, or None for a key that is not known."""
@@ -114,7 +113,7 @@ class Record:
             elif key.required and home is not None and key.name not in meant:
                 mistakes.add(_missing(key, node.place, home))
         mistakes.report()
-        return Fields(node.place, values, places)
+        return Fields(values, places)
 
     def schema(self) -> Json:
         """Return the schema: no key is required, since an environment may inherit it."""

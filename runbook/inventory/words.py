@@ -79,7 +79,6 @@ def text(
     pattern: str = r".*\S.*",
     longest: int = 500,
     *,
-    hint: Callable[[str], str] = lambda _: "",
     quiet: bool = False,
 ) -> Word[str]:
     """Return the kind of a one-line text that matches `pattern` as a whole."""
@@ -90,7 +89,7 @@ def text(
         return value
 
     form = {"type": "string", "pattern": f"^(?:{pattern})$", "maxLength": longest}
-    return Word(expected, parse, form, hint=hint, quiet=quiet)
+    return Word(expected, parse, form, quiet=quiet)
 
 
 def whole(low: int, high: int, what: str) -> Word[int]:
