@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.database import Session, SqlError, Value
+from runbook.database import Session, SqlError, Value, as_text
 
 # MySQL's own instrumentation, on by default since 8.0: exact holders of the metadata lock.
 METADATA_LOCKS = """\
@@ -42,7 +42,7 @@ def blockers(session: Session, database: str, table: str | None, ours: int) -> t
 
 
 def _named(row: tuple[Value, ...]) -> str:
-    ident, user, host, idle, query, started, age = row
-    since = f", transaction open for {age} s" if started is not None else f", for {idle} s"
-    last = " ".join(str(query).split())[:80]
+    ident, user, host, idle, query, started, age = map(as_text, row)
+    since = f", transaction open for {age} s" if started else f", for {idle} s"
+    last = " ".join(query.split())[:80]
     return f"session {ident} {user}@{host}{since}" + (f", running: {last}" if last else ", idle")

@@ -37,8 +37,10 @@ class Change:
     rollback: tuple[SqlFile, ...]
 
 
-def load(folder: Path, shown: str = "") -> Change:
-    """Read a change's folder; `shown` is how messages call it (default: its path).
+def load(folder: Path) -> Change:
+    """Read a change's folder; files are called by their last folders, `sql/shop/migrate/…`.
+
+    So the ledger's rows are the same wherever the project was cloned to.
 
     Raises:
         UsageError: no such folder, no migrate/*.sql, or a file that cannot be read.
@@ -48,7 +50,7 @@ def load(folder: Path, shown: str = "") -> Change:
             f"{folder}: no such folder of a change",
             advice="The inventory's `change` names a folder with migrate/*.sql.",
         )
-    shown = shown or str(folder)
+    shown = "/".join(folder.parts[-2:])
     files = {
         name: tuple(
             _read(file, f"{shown}/{name}/{file.name}")

@@ -26,7 +26,7 @@ from runbook.events import (
     StepStarted,
     StepWaiting,
 )
-from runbook.steps import Finding, Level, Plan
+from runbook.steps import Level, Plan
 
 STYLE = {
     "ok": "green",
@@ -71,12 +71,14 @@ class Console:
         for line in render.plan_text(plan, environment).splitlines():
             self._rich.print(Text(line, style=_line_style(line)))
 
-    def findings(self, findings: tuple[Finding, ...], *, everything: bool) -> None:
-        """Print findings, one a line; unless `everything`, only those that matter."""
-        for finding in findings:
+    def findings(self, plan: Plan, *, everything: bool) -> None:
+        """Print a plan's findings and notes; unless `everything`, only findings that matter."""
+        for finding in plan.findings:
             if everything or finding.level is not Level.OK:
                 word, _, rest = render.finding_line(finding).partition(" ")
                 self._word(word, rest.lstrip())
+        for note in plan.notes:
+            self._word("note", note)
 
     def error(self, error: RunbookError) -> None:
         """Print what went wrong, the last output there was, and what to do next."""

@@ -221,6 +221,13 @@ class Database:
                 session.close()
 
 
+def as_text(value: Value) -> str:
+    """Return a value as text; some servers give names as bytes, and NULL is empty."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    return "" if value is None else str(value)
+
+
 def writer_settings(environment: Environment) -> tuple[str, ...]:
     """The statements that open a writing session, as the plan shows them."""
     seconds = max(1, round(environment.timeouts.lock_wait))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from enum import Enum
 
 from runbook.errors import Outcome
 from runbook.steps import Plan, Step
@@ -114,6 +115,8 @@ def redacting(tell: Tell, secrets: Callable[[], Iterable[str]]) -> Tell:
     """Return a subscriber that hands events on with every secret replaced by `•••`."""
 
     def clean(value: object) -> object:
+        if isinstance(value, Enum):
+            return value
         if isinstance(value, str):
             return redact(value, secrets())
         if isinstance(value, tuple):

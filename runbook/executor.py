@@ -82,7 +82,7 @@ def _told(number: int, step: Step, run: Run, error: RunbookError, began: float) 
     run.tell(StepFinished(number, step, error.outcome, took, error.message, output=error.output))
 
 
-def perform(step: Step, run: Run) -> Result:  # noqa: PLR0911 - one return a kind
+def perform(step: Step, run: Run) -> Result:
     """Perform one step, by its kind."""
     match step:
         case Job():

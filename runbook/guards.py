@@ -11,9 +11,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runbook.change import SqlFile
-from runbook.database import Session, SqlError
+from runbook.database import Session, SqlError, as_text
 from runbook.errors import Refusal, StepFailed
-from runbook.sqltext import Deallocate, Execute, Prepare, is_read, leading_keywords, recognise
+from runbook.sqltext import (
+    Assign,
+    Deallocate,
+    Execute,
+    Prepare,
+    is_read,
+    leading_keywords,
+    recognise,
+)
 from runbook.statements import Statement
 
 NOTHING = "do 0"
@@ -24,14 +32,16 @@ REFUSED = "refused:"
 class Choice:
     """One change (or read, see `choose`) that a file asks for, on this server now.
 
-    `statement` is where it stands, `text` what would be sent, `found` the state
-    the guard saw. `done`: nothing to do. `refused`: what is there is not what
-    the change wants, and nobody has decided what that means.
+    `statement` is where it is decided, `text` what would be sent, `found` the
+    state the guard saw, `about` what it is about in words. `done`: nothing to
+    do. `refused`: what is there is not what the change wants, and nobody has
+    decided what that means.
     """
 
     statement: Statement
     text: str
     found: str = ""
+    about: str = ""
     done: bool = False
     refused: str = ""
 
@@ -51,13 +61,18 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
         StepFailed: a guard itself fails, with file and line.
     """
     choices: list[Choice] = []
+    assigned: dict[str, Statement] = {}
     prepared: dict[str, Choice] = {}
     for statement in file.statements:
         where = f"{statement.file}:{statement.line}"
         try:
             match recognise(statement.text):
+                case Assign(variables) if is_read(statement.text):
+                    session.execute(statement.text)
+                    assigned |= dict.fromkeys(variables, statement)
                 case Prepare(name, variable):
-                    prepared[name] = _prepared(session, statement, variable)
+                    guard = assigned.get(variable, statement)
+                    prepared[name] = _prepared(session, guard, variable)
                 case Execute(name):
                     choices += _executed(session, _known(prepared, name, where), take_reads)
                 case Deallocate():
@@ -76,18 +91,18 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
 
 
 def _prepared(session: Session, statement: Statement, variable: str) -> Choice:
-    text, found = session.rows(f"SELECT @{variable}, @found")[0]
-    session.execute("SET @found = NULL")
-    said = "" if found is None else _text(found)
+    text, *told = session.rows(f"SELECT @{variable}, @found, @object")[0]
+    session.execute("SET @found = NULL, @object = NULL")
+    found, about = (as_text(value) for value in told)
     if text is None:
         raise StepFailed(
             f"{statement.file}:{statement.line}: @{variable} is NULL",
             advice="Its guard chose nothing: each case must yield a text.",
         )
-    chosen = _text(text).strip()
+    chosen = as_text(text).strip()
     if chosen.lower().startswith(REFUSED):
-        return Choice(statement, chosen, said, refused=chosen[len(REFUSED) :].strip())
-    return Choice(statement, chosen, said, done=chosen.lower() == NOTHING)
+        return Choice(statement, chosen, found, about, refused=chosen[len(REFUSED) :].strip())
+    return Choice(statement, chosen, found, about, done=chosen.lower() == NOTHING)
 
 
 def _executed(session: Session, choice: Choice, take_reads: bool) -> tuple[Choice, ...]:
@@ -106,7 +121,3 @@ def _known(prepared: dict[str, Choice], name: str, where: str) -> Choice:
 
 def _is_select(text: str) -> bool:
     return leading_keywords(text)[:1] in {("SELECT",), ("WITH",)} and is_read(text)
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -63,6 +63,7 @@ class Invocation:
             return self._execute(self._look(), self.site.reader)
         with self.site.database.writer() as writer:
             lock.take(writer, self.site.environment)
+            self.site.ours = writer.id
             return self._execute(self._confirmed(), writer)
 
     def _preview(self) -> Outcome:
@@ -83,7 +84,7 @@ class Invocation:
     def _look(self) -> Plan:
         """Look and plan, and refuse what may not run."""
         plan = self._planned()
-        self.console.findings(plan.findings, everything=self.phase.report)
+        self.console.findings(plan, everything=self.phase.report)
         approval.refuse_unless_allowed(
             plan, self.site.environment, self.options, lambda: ledger.read(self.site.reader)
         )
@@ -112,6 +113,8 @@ class Invocation:
         return plan
 
     def _execute(self, plan: Plan, writer: Session) -> Outcome:
+        if not plan.steps:
+            return Outcome.OK
         environment, began = self.site.environment, time.monotonic()
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         journal = Journal(environment.state / environment.name / "journal", identity)

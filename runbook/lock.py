@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from runbook import ledger
-from runbook.database import Session
+from runbook.database import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
 from runbook.run import LOCK_HOLDER, TAKE_LOCK, lock_name
@@ -23,10 +23,10 @@ def take(writer: Session, environment: Environment) -> None:
     )
 
 
-def holder(session: Session, environment: Environment) -> str:
-    """Name who has the lock, where and since when; empty when nobody has."""
+def holder(session: Session, environment: Environment, ours: int | None = None) -> str:
+    """Name who has the lock, where and since when; empty when nobody has, or `ours` does."""
     connection = session.value(LOCK_HOLDER, (lock_name(environment),))
-    if connection is None:
+    if connection in {None, ours}:
         return ""
     for run in reversed(ledger.read(session).runs):
         if run.connection == connection and run.outcome is None:
@@ -38,6 +38,6 @@ def holder(session: Session, environment: Environment) -> str:
         "SELECT USER, HOST, TIME FROM information_schema.PROCESSLIST WHERE ID = %s", (connection,)
     )
     if not rows:
-        return f"session {connection}, of an account this one cannot see"
-    user, host, seconds = rows[0]
-    return f"session {connection} of {user}@{host}, quiet for {seconds} s"
+        return f"session {as_text(connection)}, of an account this one cannot see"
+    user, host, seconds = map(as_text, rows[0])
+    return f"session {as_text(connection)} of {user}@{host}, quiet for {seconds} s"

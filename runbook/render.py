@@ -65,8 +65,7 @@ def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
 
 def _plan_lines(plan: Plan, environment: Environment) -> Iterator[str]:
     yield head(plan)
-    for note in plan.notes:
-        yield f"note: {note}"
+    yield from (f"note: {note}" for note in plan.notes)
     if plan.findings:
         yield ""
         yield from (finding_line(f) for f in plan.findings)
@@ -74,14 +73,37 @@ def _plan_lines(plan: Plan, environment: Environment) -> Iterator[str]:
         yield ""
         yield step_head(number, step)
         yield from (f"    {line}" for line in step_lines(step))
-    texts = around(plan, environment)
-    if texts:
+    if texts := around(plan, environment):
         yield ""
         yield "The writing session also sends, around these steps:"
         for text in texts:
-            first, *rest = text.splitlines()
-            yield f"      | {first}"
-            yield from (f"      | {line}" for line in rest)
+            yield from (f"      | {line}" for line in text.splitlines())
+    if plan.steps:
+        yield ""
+        yield "In short:"
+        yield from (
+            f"{step_head(n, step)}{_in_short(step)}" for n, step in enumerate(plan.steps, 1)
+        )
+        yield ""
+        yield from _ending(plan)
+
+
+def _in_short(step: Step) -> str:
+    said = ", ".join(said for said in (step.found, step.cost) if said)
+    return f" ({said})" if said else ""
+
+
+def _ending(plan: Plan) -> Iterator[str]:
+    count = len(plan.pending)
+    if plan.refusals:
+        yield f"{len(plan.refusals)} refused: this plan may not run; see above."
+    elif not count:
+        yield "Nothing to change."
+    else:
+        yield (
+            f"{count} of {len(plan.steps)} steps change something. To run exactly this: "
+            f"invoke {plan.phase} --env={plan.environment} --plan={plan.digest}"
+        )
 
 
 def _named(text: str, *names: str) -> str:

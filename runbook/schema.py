@@ -6,7 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from runbook.database import Session, SqlError
+from runbook.database import Session, SqlError, as_text
 
 NO_SUCH_TABLE = 1146
 
@@ -47,7 +47,7 @@ class Shape:
 def shape(session: Session, table: str) -> Shape:
     """Look at `table`, which need not be there."""
     rows = session.rows(OBJECTS, (table,) * 5)
-    objects = frozenset(_text(row[0]) for row in rows)
+    objects = frozenset(as_text(row[0]) for row in rows)
     return Shape(table, objects, show_create(session, table))
 
 
@@ -59,7 +59,7 @@ def show_create(session: Session, table: str) -> str | None:
         if error.code == NO_SUCH_TABLE:
             return None
         raise
-    return re.sub(r" AUTO_INCREMENT=\d+", "", _text(rows[0][1]))
+    return re.sub(r" AUTO_INCREMENT=\d+", "", as_text(rows[0][1]))
 
 
 def difference(expected: str | None, actual: str | None) -> tuple[str, ...]:
@@ -68,7 +68,3 @@ def difference(expected: str | None, actual: str | None) -> tuple[str, ...]:
         (expected or "(no table)").splitlines(), (actual or "(no table)").splitlines(), n=0
     )
     return tuple(line for line in lines if not line.startswith(("---", "+++", "@@")))
-
-
-def _text(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else str(value)

@@ -29,6 +29,8 @@ class Site:
         self.hosts = hosts
         self.password = password
         self.database = Database(environment, hosts.tunnel, password)
+        self.ours: int | None = None
+        """The connection that holds the lock for this very command, if it took it."""
         self._opened = ExitStack()
 
     def __enter__(self) -> Site:

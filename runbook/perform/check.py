@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.database import Session, SqlError
+from runbook.database import Session, SqlError, as_text
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.run import Result, Run
@@ -31,7 +31,10 @@ def check_rows(session: Session, text: str) -> tuple[CheckRow, ...]:
     result = session.query(text)
     if tuple(name.lower() for name in result.columns) != COLUMNS:
         return ()
-    return tuple(CheckRow(*(_said(value) for value in row)) for row in result.rows)
+    return tuple(
+        CheckRow(*("NULL" if value is None else as_text(value) for value in row))
+        for row in result.rows
+    )
 
 
 def compare(step: Compare, run: Run) -> Result:
@@ -42,7 +45,3 @@ def compare(step: Compare, run: Run) -> Result:
     lines = difference(step.expected, actual)
     row = CheckRow(step.title, step.expected or "no table", actual or "no table")
     return Result(Outcome.FAILED, f"{len(lines)} lines differ", (row,), lines)
-
-
-def _said(value: object) -> str:
-    return value.decode() if isinstance(value, bytes) else "NULL" if value is None else str(value)

@@ -56,7 +56,7 @@ def prepare(site: Site, options: Options) -> Plan:
     """Look at everything at once and return preflight, backup, migration and verify as one plan."""
     environment, change = site.environment, site.change
     with ThreadPoolExecutor(max_workers=2) as pool:
-        ahead = pool.submit(preflight.look, site)
+        ahead = pool.submit(preflight.look, site, ours=site.ours)
         dumps = pool.submit(backup.look, site)
         facts = look(site)
         found = (*preflight.findings(environment, ahead.result()), *findings(environment, facts))
@@ -84,8 +84,8 @@ def look(site: Site) -> Facts:
         for file in change.migrate
         for choice in guards.choose(session, file)
     )
-    open_chunks = {_resumes(book, change, w).id for w in wanted if _resumes(book, change, w)}  # type: ignore[union-attr]
-    stale = tuple(e for e in book.leftovers(change.name) if e.id not in open_chunks)
+    continued = [entry for w in wanted if (entry := _resumes(book, change, w))]
+    stale = tuple(e for e in book.leftovers(change.name) if e not in continued)
     return Facts(wanted, book, leftovers.resolve(session, site.environment, stale))
 
 
@@ -198,9 +198,12 @@ def _resumes(book: Book, change: Change, wanted: Wanted) -> Entry | None:
 
 
 def _title(wanted: Wanted) -> str:
-    if wanted.done and not wanted.span:
-        return wanted.choice.origin.rpartition("/")[2]
-    return " ".join(wanted.choice.text.split())[:72]
+    choice = wanted.choice
+    if choice.about:
+        return choice.about
+    if choice.done:
+        return choice.origin.rpartition("/")[2]
+    return " ".join(choice.text.split())[:72]
 
 
 def _found(wanted: Wanted) -> str:

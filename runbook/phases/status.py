@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 from runbook import lock
 from runbook.environment import Environment
@@ -27,7 +28,7 @@ def prepare(site: Site, _options: Options) -> Plan:
         *saved,
         *(_statement(environment, wanted) for wanted in facts.wanted),
         *_interrupted(environment, facts.book, change.name, bool(holder)),
-        *migrate.findings(environment, facts),
+        *(replace(f, level=Level.WARNING) for f in migrate.findings(environment, facts)),
     )
     notes = (f"next: {_next(environment, facts, holder)}",)
     return Plan(environment.name, "status", change.name, (), rows, notes)

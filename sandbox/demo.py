@@ -1,0 +1,97 @@
+"""`make demo`: the main job on a sandbox, each command printed as a user would type it."""
+
+from __future__ import annotations
+
+import difflib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from sandbox.sandbox import Sandbox
+
+PROJECT = Path(__file__).resolve().parent.parent
+ROOT = PROJECT / ".sandbox"
+LEDGER = "runbook_ledger"
+
+TOUR = (
+    ("What would happen? Nothing can be written here.", "migrate --env=sandbox --dry-run"),
+    ("Do exactly that.", "migrate --env=sandbox"),
+    ("Do the runbook's checks hold?", "verify --env=sandbox"),
+    ("Where does the environment stand?", "status --env=sandbox"),
+    ("Again: there is nothing left to do.", "migrate --env=sandbox"),
+)
+UNDO = (
+    ("An undo first wants the rows it destroys in files.", "export --env=sandbox"),
+    ("Undo what migrate added, and only that.", "rollback --env=sandbox"),
+)
+
+
+def main() -> int:
+    """Run the tour and return an exit status; the sandbox is gone afterwards."""
+    began = time.monotonic()
+    if ROOT.exists():
+        print("A sandbox is there already; end it with: invoke sandbox.down")
+        return 2
+    try:
+        if not _type(
+            "200,000 participants; somebody had added one column by hand.",
+            "sandbox.up --partial --rows=200000",
+        ):
+            return 1
+        sandbox = Sandbox.attach(ROOT)
+        before = schema(sandbox)
+        if not all(_type(why, command) for why, command in TOUR):
+            return 1
+        _use(sandbox)
+        if not all(_type(why, command) for why, command in UNDO):
+            return 1
+        return _prove(before, schema(sandbox), time.monotonic() - began)
+    finally:
+        _type("Leave nothing running.", "sandbox.down")
+
+
+def schema(sandbox: Sandbox) -> str:
+    """Return SHOW CREATE TABLE of every table but the program's own ledger."""
+    names = [str(row[0]) for row in sandbox.query("SHOW TABLES FROM vaulteer")]
+    texts = [
+        str(sandbox.query(f"SHOW CREATE TABLE vaulteer.`{name}`")[0][1])
+        for name in names
+        if name != LEDGER
+    ]
+    return "\n\n".join(text.split(" AUTO_INCREMENT=")[0] for text in texts)
+
+
+def _type(why: str, command: str) -> bool:
+    print(f"\n# {why}\n$ invoke {command}", flush=True)
+    return subprocess.call([sys.executable, "-m", "invoke", *command.split()], cwd=PROJECT) == 0
+
+
+def _use(sandbox: Sandbox) -> None:
+    """Mark some attendance, as the application would, so that there is something to lose."""
+    print("\n# Meanwhile the application marks 2,000 people as present.", flush=True)
+    sandbox.query(
+        "UPDATE vaulteer.event_participants SET attendance_status = 'present',"
+        " attendance_marked_at = NOW() WHERE participant_id <= 2000"
+    )
+    sandbox.query(
+        "INSERT INTO vaulteer.event_attendance_audit"
+        " (event_id, participant_id, action, previous_status, new_status, performed_at)"
+        " SELECT event_id, participant_id, 'check_in', 'unknown', 'present', NOW()"
+        " FROM vaulteer.event_participants WHERE participant_id <= 2000"
+    )
+
+
+def _prove(before: str, after: str, seconds: float) -> int:
+    if before != after:
+        print("\nThe schema is NOT the one before:")
+        print("\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), n=1)))
+        return 1
+    tables = before.count("CREATE TABLE")
+    print(f"\n# SHOW CREATE of all {tables} tables and views equals the one before, byte for byte.")
+    print(f"# {seconds:.0f} s in all.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
