@@ -54,6 +54,13 @@ class Command(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Inspect(Command):
+    """A command that only reads."""
+
+    changes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job(Command):
     """A detached command: `text` starts it, or finds it running, and returns.
 

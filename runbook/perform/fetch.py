@@ -1,0 +1,150 @@
+"""Performs a fetch: the newest verified dump of a host, copied here and compared."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, BinaryIO
+
+from paramiko import SSHException
+
+from runbook import backups
+from runbook.backups import Manifest
+from runbook.errors import Lost, Outcome, StepFailed
+from runbook.phases.preflight.units import size
+from runbook.run import Result, Run
+from runbook.steps import Fetch
+
+if TYPE_CHECKING:
+    from paramiko import SFTPClient
+
+PIECE = 1 << 20
+PARTIAL = ".partial"
+
+
+def perform(step: Fetch, run: Run) -> Result:
+    """Copy the dump and its manifest into the step's local folder, files 0600, folder 0700.
+
+    A dump that is here already, byte for byte, is not copied again.
+
+    Raises:
+        StepFailed: there is none, it arrived changed, or this machine cannot keep it.
+        Lost: the connection went away.
+        Interrupted: the operator stopped.
+    """
+    local = Path(step.local)
+    with run.hosts.files(step.where) as sftp:
+        text, manifest = _newest(step, sftp, run.environment.database.name)
+        target = local / manifest.file
+        if _is_here(target, manifest):
+            return Result(Outcome.OK, f"{target} is here already, checksum equal")
+        pieces = _pieces(step, sftp, _beside(step, manifest.file))
+        with _kept_here(local):
+            _copy(pieces, target, manifest, run)
+            _write(local / (manifest.file + backups.ENDING), text)
+    return Result(Outcome.CHANGED, f"{target}, {size(manifest.bytes)}, checksum equal")
+
+
+def _newest(step: Fetch, sftp: SFTPClient, database: str) -> tuple[str, Manifest]:
+    """Return the newest backup's manifest, as text and read."""
+    wanted = backups.pattern(database)
+    with _reading(step):
+        names = sftp.listdir(str(PurePosixPath(step.remote).parent))
+    for name in sorted(filter(wanted.fullmatch, names), reverse=True):
+        if name + backups.ENDING not in names:
+            continue
+        text = b"".join(_pieces(step, sftp, _beside(step, name + backups.ENDING))).decode()
+        with _reading(step):
+            found = sftp.stat(_beside(step, name))
+        dump = backups.inspect(name, found.st_size or 0, int(found.st_mtime or 0), text, database)
+        if dump.manifest and not dump.defect:
+            return text, dump.manifest
+    raise StepFailed(
+        f"{step.where}: no verified dump is there",
+        advice="invoke status shows what is there; invoke backup makes one.",
+    )
+
+
+def _beside(step: Fetch, name: str) -> str:
+    return str(PurePosixPath(step.remote).parent / name)
+
+
+def _pieces(step: Fetch, sftp: SFTPClient, path: str) -> Iterator[bytes]:
+    """Yield a remote file's bytes; the requests for it are sent ahead."""
+    with _reading(step):
+        file = sftp.open(path, "rb")
+        file.prefetch(file.stat().st_size)
+    with file:
+        while True:
+            with _reading(step):
+                piece = file.read(PIECE)
+            if not piece:
+                return
+            yield piece
+
+
+def _copy(pieces: Iterator[bytes], target: Path, manifest: Manifest, run: Run) -> None:
+    digest, done = hashlib.sha256(), 0
+    partial = target.with_name(target.name + PARTIAL)
+    try:
+        with _private(partial) as file:
+            for piece in pieces:
+                file.write(piece)
+                digest.update(piece)
+                done += len(piece)
+                run.progress(done, "bytes", total=manifest.bytes)
+                run.keep_lock()
+                run.brake.check()
+            os.fsync(file.fileno())
+        if digest.hexdigest() != manifest.sha256:
+            raise StepFailed(
+                f"{target.name} arrived with another checksum than its manifest's",
+                advice="invoke backup proves the dump on its host; then fetch it again.",
+            )
+        partial.rename(target)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def _write(path: Path, text: str) -> None:
+    with _private(path) as file:
+        file.write(text.encode())
+
+
+def _private(path: Path) -> BinaryIO:
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
+def _is_here(path: Path, manifest: Manifest) -> bool:
+    if not path.is_file() or path.stat().st_size != manifest.bytes:
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == manifest.sha256
+
+
+@contextmanager
+def _reading(step: Fetch) -> Iterator[None]:
+    """Tell a file that cannot be read from a connection that went away."""
+    try:
+        yield
+    except (EOFError, SSHException) as error:
+        raise Lost(f"{step.where}: the connection was lost during: {step.title}") from error
+    except OSError as error:
+        if error.errno is None:  # a closed socket; a server's answer has a number
+            raise Lost(f"{step.where}: the connection was lost during: {step.title}") from error
+        raise StepFailed(f"{step.where}: cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _kept_here(folder: Path) -> Iterator[None]:
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        yield
+    except OSError as error:
+        raise StepFailed(
+            f"{error.filename or folder}: {error.strerror}",
+            advice="Make room on this machine, then run the same command again.",
+        ) from error

@@ -1,0 +1,198 @@
+"""Backup: a verified dump on the backup host, unless a fresh one is there; retention; snapshot."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from runbook import backups, dumphost, jobs
+from runbook.backups import Backup
+from runbook.dumphost import Facts
+from runbook.environment import Environment
+from runbook.options import Options
+from runbook.phases import preflight
+from runbook.phases.preflight.units import age, size
+from runbook.remote import script
+from runbook.site import Site
+from runbook.steps import Command, Fetch, Finding, Inspect, Job, Level, Plan, Step
+
+PHASE = "backup"
+NEEDED = {
+    "dump program",
+    "client program",
+    "compressor",
+    "tools",
+    "backup folder",
+    "grants: backup",
+}
+"""The rows of preflight that a dump depends on."""
+EXAMINE = ("manifest", "objects", "dump_objects", "examine")
+"""The scripts that read a dump and compare it with a list of objects."""
+
+
+def prepare(site: Site, options: Options) -> Plan:
+    """Look, and return the plan of a backup."""
+    environment = site.environment
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        ahead = pool.submit(preflight.look, site)
+        facts = look(site)
+        found = preflight.findings(environment, ahead.result())
+    return Plan(
+        environment.name,
+        PHASE,
+        "",
+        steps(environment, facts, fetch=options.fetch, fresh=options.fresh),
+        (*(row for row in found if row.what in NEEDED), *findings(environment, facts)),
+    )
+
+
+def look(site: Site) -> Facts:
+    """Look at the backup host; read-only. Raises as `dumphost.look` does."""
+    return dumphost.look(site, job_folder(site.environment))
+
+
+def steps(
+    environment: Environment, facts: Facts, *, fetch: bool = False, fresh: bool = False
+) -> tuple[Step, ...]:
+    """Return the steps of a backup; `fresh` asks for a new dump whatever is there.
+
+    A dump that is running already is the same step: its text finds it.
+    """
+    usable = None if fresh or facts.job.running else facts.fresh(environment.backup.max_age)
+    if usable:
+        made: tuple[Step, ...] = (verify(environment, facts, usable),)
+    else:
+        attach = 0.0 if fresh else environment.backup.max_age
+        made = (_dump(environment, facts, attach), _retention(environment), *_snapshot(environment))
+    return (*made, _fetch(environment)) if fetch else made
+
+
+def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    """Return how the backups stand: the newest, the defective, and the last job."""
+    backup = environment.backup
+    again = f"invoke backup --env={environment.name} makes one."
+
+    def say(level: Level, detail: str, advice: str = "") -> Finding:
+        return Finding("backup", backup.host, level, detail, advice)
+
+    rows = []
+    if facts.verified:
+        level = Level.OK if facts.fresh(backup.max_age) else Level.WARNING
+        older = f"; {len(facts.verified) - 1} older" if facts.verified[1:] else ""
+        limit = f"Older than {age(backup.max_age)}, the inventory's max_age: {again}"
+        rows.append(say(level, described(facts, facts.verified[0]) + older, limit))
+    else:
+        rows.append(say(Level.WARNING, f"no verified one in {backup.folder}", again))
+    for dump in facts.dumps:
+        if dump.defect:
+            detail = f"{dump.name}: {dump.defect}"
+            rows.append(say(Level.WARNING, detail, "It is neither used nor removed."))
+    job = facts.job
+    if job.running:
+        done = f"{job.stage}, {size(job.done)} after {age(job.seconds)}"
+        rows.append(say(Level.OK, f"a dump is running: {done}"))
+    elif job.state == "died":
+        stage = job.stage or "starting"
+        rows.append(say(Level.WARNING, f"the last dump died while {stage}", again))
+    elif job.state == "ended" and not job.succeeded:
+        why = job.log[-1] if job.log else f"status {job.status}"
+        rows.append(say(Level.WARNING, f"the last dump failed {age(job.ended)} ago: {why}", again))
+    return tuple(rows)
+
+
+def verify(environment: Environment, facts: Facts, dump: Backup) -> Inspect:
+    """Return the step that proves, byte by byte, that a dump is as it was verified."""
+    values = {**dumphost.names(environment), "file": dump.name}
+    return Inspect(
+        phase=PHASE,
+        title=f"verify {dump.name}",
+        where=environment.backup.host,
+        text=script(jobs.text(values, *EXAMINE, "check", "verify")),
+        found=described(facts, dump),
+        timeout=environment.timeouts.job,
+    )
+
+
+def described(facts: Facts, dump: Backup) -> str:
+    """Say of a backup its name, age and size."""
+    bytes_ = dump.manifest.bytes if dump.manifest else 0
+    return f"{dump.name}, {age(facts.age(dump))} old, {size(bytes_)}"
+
+
+def job_folder(environment: Environment) -> str:
+    """Return the folder of the dump's job on the backup host."""
+    return f"{environment.backup.folder}/.dump-{backups.stem(environment.database.name)}"
+
+
+def _dump(environment: Environment, facts: Facts, attach: float) -> Job:
+    folder, job = environment.backup.folder, job_folder(environment)
+    options = facts.clients.options(mariadb=facts.mariadb)
+    values = {
+        **dumphost.names(environment),
+        **dumphost.account(environment, facts, job),
+        "compressor": facts.clients.compressor,
+        "ending": facts.clients.ending,
+        "dump": facts.clients.dump,
+        "dump_options": options,
+        "options_json": json.dumps(options),
+    }
+    last = facts.verified[0].manifest if facts.verified else None
+    return Job(
+        phase=PHASE,
+        title=f"dump {environment.database.name} into {folder} and verify it",
+        where=environment.backup.host,
+        text=jobs.start(folder, job, jobs.text(values, "job", *EXAMINE, "dump"), attach=attach),
+        watch=jobs.watch(job),
+        found=_found(facts),
+        cost=f"last time {size(last.bytes)} in {age(last.seconds)}" if last else "",
+        credentials=True,
+        timeout=environment.timeouts.job,
+    )
+
+
+def _found(facts: Facts) -> str:
+    if facts.job.running:
+        return f"one is running for {age(facts.job.seconds)}, {facts.job.stage}: attaches to it"
+    if facts.verified:
+        return f"the newest is {described(facts, facts.verified[0])}"
+    return "no verified dump is there"
+
+
+def _retention(environment: Environment) -> Command:
+    keep = environment.backup.keep
+    values: dict[str, jobs.Words] = {**dumphost.names(environment), "keep": keep}
+    return Command(
+        phase=PHASE,
+        title=f"keep the {keep} newest verified dumps and remove older ones",
+        where=environment.backup.host,
+        text=script(jobs.text(values, "manifest", "prune")),
+        timeout=environment.timeouts.job,
+    )
+
+
+def _snapshot(environment: Environment) -> tuple[Command, ...]:
+    if not environment.backup.snapshot:
+        return ()
+    snapshot = Command(
+        phase=PHASE,
+        title="take the snapshot",
+        where=environment.backup.host,
+        text=environment.backup.snapshot,
+        origin=environment.source,
+        timeout=environment.timeouts.job,
+    )
+    return (snapshot,)
+
+
+def _fetch(environment: Environment) -> Fetch:
+    local = str(environment.state / environment.name / "backups")
+    remote = f"{environment.backup.folder}/{backups.stem(environment.database.name)}"
+    return Fetch(
+        phase=PHASE,
+        title=f"copy the newest verified dump to {local}",
+        where=environment.backup.host,
+        text=f"sftp: get {remote}-<newest>.sql.* with its manifest; compare the checksum",
+        remote=remote,
+        local=local,
+        timeout=environment.timeouts.job,
+    )

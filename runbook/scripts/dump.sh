@@ -1,0 +1,72 @@
+stage "listing the objects"
+while stamp=$(date -u +%Y%m%dT%H%M%SZ); compgen -G "$folder/$stem-$stamp.*" >/dev/null; do sleep 1; done
+file=$stem-$stamp.sql.$ending
+echo "$file" >"$job/name"
+began=$(date +%s)
+before=$(objects_on_server "$database") || fail "the objects of $database could not be listed"
+
+stage dumping
+said=$({ "$dump" --defaults-file=<(account) "${dump_options[@]}" "$database" | compress >"$job/part"
+  statuses="${PIPESTATUS[*]}"; } 2>&1; printf '\n%s' "$statuses")
+statuses=${said##*$'\n'} said=${said%$'\n'*}
+if [ "$statuses" != "0 0" ]; then
+  room=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
+  rm -f "$job/part"
+  [ -z "$said" ] || printf '%s\n' "$said"
+  ended "$compressor" "${statuses#* }"
+  [ "$room" -gt 1024 ] || echo "the disk of $folder is full"
+  ended "$dump" "${statuses% *}"
+  fail "nothing was kept: the dump of $database did not succeed"
+fi
+[ -z "$said" ] || printf '%s\n' "$said"
+
+stage verifying
+after=$(objects_on_server "$database") || fail "the objects of $database could not be listed"
+mapfile -t defects < <(
+  absent "$after" "$before" "was created while the dump ran"
+  absent "$before" "$after" "was dropped while the dump ran"
+)
+examine "$job/part" "$after" "on the server"
+if [ ${#defects[@]} -gt 0 ]; then
+  printf '%s\n' "${defects[@]}"
+  fail "nothing was kept: the dump of $database has ${#defects[@]} defects"
+fi
+sum=$(sha256sum <"$job/part" | cut -c 1-64)
+sync "$job/part"
+
+read -r version character_set collation < <("$client" --defaults-file=<(account) -NB "$database" \
+  -e 'SELECT VERSION(), @@character_set_database, @@collation_database')
+bytes=$(stat -c %s "$job/part")
+text() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }
+items() { sed -e 's/.*/    "&"/' -e '$!s/$/,/'; }
+{
+  echo '{'
+  echo '  "runbook": 1,'
+  echo "  \"file\": \"$file\","
+  echo "  \"database\": $database_json,"
+  echo "  \"server\": $(text "$version"),"
+  echo "  \"character_set\": \"$character_set\","
+  echo "  \"collation\": \"$collation\","
+  echo "  \"program\": $(text "$("$dump" --version)"),"
+  echo "  \"options\": $options_json,"
+  echo "  \"started\": \"$(date -u -d "@$began" +%Y-%m-%dT%H:%M:%SZ)\","
+  echo "  \"seconds\": $(($(date +%s) - began)),"
+  echo "  \"bytes\": $bytes,"
+  echo "  \"modified\": $(stat -c %Y "$job/part"),"
+  echo "  \"sql_bytes\": $(part bytes),"
+  echo "  \"sha256\": \"$sum\","
+  echo '  "bound": ['; part bound | items; echo '  ],'
+  echo '  "mentions": ['; part mentions | items; echo '  ],'
+  echo '  "objects": ['; part object | items; echo '  ],'
+} >"$job/manifest" &&
+  printf '  "seal": "%s"\n}\n' "$(sha256sum <"$job/manifest" | cut -c 1-64)" >>"$job/manifest" &&
+  sync "$job/manifest" &&
+  mv "$job/part" "$folder/$file" &&
+  mv "$job/manifest" "$folder/$file.manifest.json" ||
+  fail "nothing was kept: the manifest could not be written"
+echo "$folder/$file.manifest.json" >"$job/made"
+
+part bound | while IFS= read -r object; do
+  echo "note: ${object/:/ } names its database where it is created: no restore under another name"
+done
+echo "$file: $(part object | wc -l) objects, $bytes bytes, sha256 ${sum:0:12}"
