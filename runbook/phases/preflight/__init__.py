@@ -47,6 +47,8 @@ class DatabaseFacts:
     runs: Runs
     replication: Replication
     tables: Tables | Unseen
+    wanted: tuple[str, ...]
+    """The statements that the change still asks for here."""
 
 
 @dataclass(frozen=True)
@@ -69,50 +71,57 @@ def prepare(site: Site, _options: Options) -> Plan:
     return Plan(site.environment.name, PHASE, site.change.name, (), found)
 
 
-def look(site: Site, *, ours: int | None = None) -> Facts:
+def look(site: Site, *, ours: int | None = None, guards: bool = True) -> Facts:
     """Look at all hosts, the database and its replicas at once; read-only.
 
     `ours` is the connection of the run's own writing session, whose lock and
-    transactions are nobody else's.
+    transactions are nobody else's. Without `guards` the migration's files are
+    not evaluated: who has done so hands the outcome to `findings`.
     """
     environment, change = site.environment, site.change
-    names = [replica.name for replica in environment.database.replicas]
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        database = pool.submit(_guarded_database, site, ours)
-        followers = pool.submit(
-            site.hosts.each, names, lambda name: replicas.look_at_replica(site.database, name)
-        )
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        servers = pool.submit(_servers, site, ours, guards)
         reached = site.hosts.each(
             [host.name for host in environment.hosts],
             lambda name: hosts.look(site.hosts, environment, name),
         )
-        return Facts(
-            change.name,
-            any("REFERENCES" in s.text.upper() for file in change.migrate for s in file.statements),
-            reached,
-            database.result(),
-            followers.result(),
-        )
+        database, followers = servers.result()
+    statements = (s.text.upper() for file in change.migrate for s in file.statements)
+    references = any("REFERENCES" in statement for statement in statements)
+    return Facts(change.name, references, reached, database, followers)
 
 
-def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
-    """Return what was found, a row a check: hosts, backup, database, replicas."""
+def findings(
+    environment: Environment, facts: Facts, wanted: tuple[str, ...] | None = None
+) -> tuple[Finding, ...]:
+    """Return what was found, a row a check: hosts, backup, database, replicas.
+
+    `wanted` are the statements that the change still asks for, where the look
+    was made without its guards.
+    """
     return (
         *hosts.findings(environment, facts.hosts),
         *_of_backup(environment, facts),
-        *_of_database(environment, facts),
+        *_of_database(environment, facts, wanted),
         *replicas.of_replicas(environment, facts.replicas),
     )
 
 
-def _guarded_database(site: Site, ours: int | None) -> DatabaseFacts | RunbookError:
+def _servers(
+    site: Site, ours: int | None, guards: bool
+) -> tuple[DatabaseFacts | RunbookError, dict[str, Replication | RunbookError]]:
+    """Look at the database, then at its replicas: the password is asked for once."""
     try:
-        return _database(site, ours)
+        database: DatabaseFacts | RunbookError = _database(site, ours, guards)
     except RunbookError as error:
-        return error
+        database = error
+    names = [replica.name for replica in site.environment.database.replicas]
+    return database, site.hosts.each(
+        names, lambda name: replicas.look_at_replica(site.database, name)
+    )
 
 
-def _database(site: Site, ours: int | None) -> DatabaseFacts:
+def _database(site: Site, ours: int | None, guards: bool) -> DatabaseFacts:
     environment = site.environment
     with site.database.reader() as session:
         facts = server.look(session)
@@ -127,7 +136,8 @@ def _database(site: Site, ours: int | None) -> DatabaseFacts:
             activity.look(session, environment.policy.max_transaction_age, ours),
             runs.look(session, environment, ours),
             replicas.look(session),
-            tables.look(session, site.change),
+            tables.look(session),
+            tables.wanted(session, site.change) if guards else (),
         )
 
 
@@ -146,25 +156,32 @@ def _of_backup(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
     )
 
 
-def _of_database(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
-    where, found = environment.database.label, facts.database
+def _of_database(
+    environment: Environment, facts: Facts, wanted: tuple[str, ...] | None
+) -> tuple[Finding, ...]:
+    target, found = environment.database, facts.database
+    where = target.label
+    if isinstance(facts.hosts.get(target.via), RunbookError):
+        detail = f"it is reached through {target.via}, which could not be reached"
+        return (Finding("database", where, Level.REFUSED, detail, f"Mend {target.via} first."),)
     if isinstance(found, RunbookError):
         return (Finding("database", where, Level.REFUSED, found.message, found.advice),)
     account, seen = found.account, found.tables
-    known = seen if isinstance(seen, Tables) else Tables()
+    work = tables.work_of(found.wanted if wanted is None else wanted)
+    limit = environment.policy.max_transaction_age
     return (
-        Finding("database", where, Level.OK, f"reached through {environment.database.via}"),
+        Finding("database", where, Level.OK, f"reached through {target.via}"),
         *server.findings(where, account.facts),
         *needs.findings(
             where,
             account,
-            tuple(work.table for work in known.work),
-            views=known.views > 0,
+            tuple(item.table for item in work),
+            views=isinstance(seen, Unseen) or seen.views > 0,
             references=facts.references,
         ),
         *runs.findings(environment, facts.change, found.runs),
-        *activity.findings(where, account, environment.policy.max_transaction_age, found.activity),
+        *activity.findings(where, account, limit, found.activity),
         replicas.of_this_server(where, account, found.replication),
         *replicas.unwatched(where, environment, found.activity.replicas),
-        *tables.findings(where, not account.facts.server.is_mariadb, seen),
+        *tables.findings(where, not account.facts.server.is_mariadb, seen, work),
     )

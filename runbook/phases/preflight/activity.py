@@ -42,6 +42,9 @@ _DDL = re.compile(
 )
 _WAIT = re.compile(r"Waiting for .*(?:metadata lock|table flush|backup lock)", re.IGNORECASE)
 
+DUMPING = "SQL_NO_CACHE */"
+DUMP_ADVICE = "A backup of ours is re-attached and waited for; another one: let it end."
+
 
 @dataclass(frozen=True)
 class Busy:
@@ -154,7 +157,12 @@ def _transactions(
             account.grant(("PROCESS",), "*.*"),
         )
         return
+    ours = account.facts.account.rpartition("@")[0]
     for busy in transactions:
+        if busy.user == ours and DUMPING in f"{busy.query} {busy.last}":
+            detail = f"a dump by {busy.who} has been reading for {age(busy.seconds)}"
+            yield Finding("open transactions", where, Level.WARNING, detail, DUMP_ADVICE)
+            continue
         elsewhere = not concerns(busy, account.database)
         holds = f", holds {listed(busy.held)}" if busy.held else ""
         yield Finding(

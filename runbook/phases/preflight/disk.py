@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from runbook.backups import ENDING, stem
 from runbook.environment import Environment
 from runbook.phases.preflight.units import size
 from runbook.remote import quote
@@ -17,11 +18,8 @@ SCRIPT = """\
 folder={folder}
 mode=$(stat -L -c %a -- "$folder" 2>/dev/null || true)
 last=
-for manifest in $(ls -t -- "$folder" 2>/dev/null | grep '[.]manifest[.]json$' || true); do
-  if grep -qF {database} "$folder/$manifest"; then
-    last=$(sed -n 's/^ *"bytes": \\([0-9]*\\),*$/\\1/p' "$folder/$manifest")
-    break
-  fi
+for manifest in "$folder"/{stem}-*{ending}; do
+  [ ! -f "$manifest" ] || last=$(sed -n 's/^ *"bytes": \\([0-9]*\\),*$/\\1/p' "$manifest")
 done
 while [ ! -e "$folder" ] && [ "$folder" != . ] && [ "$folder" != / ]; do
   folder=$(dirname -- "$folder")
@@ -36,7 +34,7 @@ printf 'disk\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$folder" "$state" "$mode" "$last
 
 @dataclass(frozen=True)
 class Disk:
-    """Where dumps will go: the folder, or where it is not there yet its nearest parent.
+    """Where dumps go: the folder, or its nearest parent where it is not there yet.
 
     `state` is open, closed (not writable) or file; `mode` is the folder's own,
     in octal, empty where it is not there. Sizes are bytes; `last` is that of
@@ -54,8 +52,9 @@ class Disk:
 
 def script(environment: Environment) -> str:
     """Return the bash that looks at the backup folder."""
-    database = f'"database": "{environment.database.name}"'
-    return SCRIPT.format(folder=quote(environment.backup.folder), database=quote(database))
+    return SCRIPT.format(
+        folder=quote(environment.backup.folder), stem=stem(environment.database.name), ending=ENDING
+    )
 
 
 def parse(fields: tuple[str, ...]) -> Disk:

@@ -45,14 +45,18 @@ class Account:
     def grant(self, privileges: tuple[str, ...], on: str | None = None) -> str:
         """Return the GRANT statement that mends what is missing."""
         user, _, host = self.facts.account.rpartition("@")
-        target = on or f"{self._pattern(self.database)}.*"
+        target = on or f"{quote_name(self._escaped(self.database))}.*"
         return f"GRANT {', '.join(privileges)} ON {target} TO {_quoted(user)}@{_quoted(host)};"
 
-    def _pattern(self, name: str) -> str:
-        """Quote a database for GRANT, where `_` and `%` are wildcards."""
-        if self.grants.wildcards:
-            name = name.replace("_", "\\_").replace("%", "\\%")
-        return quote_name(name)
+    def grant_on_copies(self, privileges: tuple[str, ...], name: str) -> str:
+        """Return the GRANT statement for databases whose names begin with `name`."""
+        return self.grant(privileges, f"{quote_name(self._escaped(name) + '%')}.*")
+
+    def _escaped(self, name: str) -> str:
+        """Write a database's name as GRANT has it, where `_` and `%` are wildcards."""
+        if not self.grants.wildcards:
+            return name
+        return name.replace("_", "\\_").replace("%", "\\%")
 
 
 def findings(
@@ -169,12 +173,9 @@ def _restore(where: str, account: Account) -> Finding:
     name = f"{account.database}_restore"
     missing = account.grants.missing(RESTORE, name)
     if missing:
-        pattern = (
-            f"{quote_name(account.database.replace('_', chr(92) + '_') + chr(92) + '_restore%')}.*"
-        )
         detail = (
             f"this account cannot load a backup into, say, {name}; that would take "
-            f"{account.grant(missing, pattern)}"
+            f"{account.grant_on_copies(missing, name)}"
         )
         return Finding("grants: restore", where, Level.OK, detail)
     return Finding("grants: restore", where, Level.OK, f"it can load a backup into {name}")

@@ -6,31 +6,25 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runbook.clients import CLIENTS, DUMPS, PROBED
 from runbook.database import Server
-from runbook.phases.preflight.units import listed
 from runbook.steps import Finding, Level
 
-DUMPS = ("mysqldump", "mariadb-dump")
-CLIENTS = ("mysql", "mariadb")
 COMPRESSORS = ("zstd", "gzip")
 TOOLS = ("awk", "flock", "setsid", "sha256sum")
-OPTIONS = (
-    "single-transaction", "no-tablespaces", "column-statistics", "set-gtid-purged",
-    "routines", "events", "triggers",
-)  # fmt: skip
 
 SCRIPT = f"""\
 program() {{
   path=$(command -v "$1") || return 0
   version=$("$path" --no-defaults --version 2>/dev/null | sed -n 1p) || version=
   options=$("$path" --no-defaults --help 2>/dev/null |
-    grep -owE -e '--({"|".join(OPTIONS)})' | sort -u | tr -d '\\n') || options=
+    grep -owE -e '{"|".join(PROBED)}' | sort -u | tr -d '\\n') || options=
   printf 'program\\t%s\\t%s\\t%s\\t%s\\n' "$1" "$path" "$version" "$options"
 }}
-for name in {" ".join((*CLIENTS, *COMPRESSORS, *TOOLS))}; do
+for name in {" ".join((*CLIENTS["MySQL"], *COMPRESSORS, *TOOLS))}; do
   ! path=$(command -v "$name") || printf 'program\\t%s\\t%s\\t\\t\\n' "$name" "$path"
 done
-for name in {" ".join(DUMPS)}; do program "$name" & done
+for name in {" ".join(DUMPS["MySQL"])}; do program "$name" & done
 """
 
 
@@ -62,14 +56,15 @@ class Program:
 def parse(fields: tuple[str, ...]) -> Program:
     """Read a line that the script printed."""
     name, path, version, options = fields
-    return Program(name, path, version, tuple(options.split("--")[1:]))
+    return Program(name, path, version, tuple(f"--{o}" for o in options.split("--")[1:]))
 
 
 def findings(where: str, found: tuple[Program, ...], server: Server | None) -> Iterator[Finding]:
     """Say whether the host can dump, compress and keep a job running (server None: unknown)."""
     here = {program.name: program for program in found}
-    yield _dump(where, [here[name] for name in DUMPS if name in here], server)
-    client = next((here[name] for name in CLIENTS if name in here), None)
+    flavour = server.flavour if server else "MySQL"
+    yield _dump(where, next((here[n] for n in DUMPS[flavour] if n in here), None), server)
+    client = next((here[name] for name in CLIENTS[flavour] if name in here), None)
     yield Finding(
         "client program",
         where,
@@ -97,8 +92,8 @@ def findings(where: str, found: tuple[Program, ...], server: Server | None) -> I
         )
 
 
-def _dump(where: str, dumps: list[Program], server: Server | None) -> Finding:
-    if not dumps:
+def _dump(where: str, dump: Program | None, server: Server | None) -> Finding:
+    if dump is None:
         return Finding(
             "dump program",
             where,
@@ -106,9 +101,9 @@ def _dump(where: str, dumps: list[Program], server: Server | None) -> Finding:
             "neither mysqldump nor mariadb-dump is on PATH",
             "Install the database's client programs there.",
         )
-    dump = next((d for d in dumps if server and d.flavour == server.flavour), dumps[0])
     version = ".".join(map(str, dump.number)) or "of unknown version"
-    detail = f"{dump.path}, {dump.flavour} {version}; knows {listed(dump.options, len(OPTIONS))}"
+    options = f", with {' '.join(dump.options)}" if dump.options else ""
+    detail = f"{dump.path}, {dump.flavour} {version}{options}"
     if server is None or dump.flavour == server.flavour:
         return Finding("dump program", where, Level.OK, detail)
     level, consequence = _mismatch(dump)

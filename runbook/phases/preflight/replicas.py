@@ -93,9 +93,7 @@ def unwatched(
         )
 
 
-def _replica(  # noqa: PLR0911 - one return a state
-    name: str, found: Replication | RunbookError, limit: float
-) -> tuple[Level, str, str]:
+def _replica(name: str, found: Replication | RunbookError, limit: float) -> tuple[Level, str, str]:
     if isinstance(found, RunbookError):
         return Level.REFUSED, found.message, found.advice
     if isinstance(found, Unseen):

@@ -65,7 +65,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Tables:
-    """Every base table of the database, what ties them, and what the change wants of which."""
+    """Every base table of the database, and what ties them."""
 
     tables: tuple[Table, ...] = ()
     views: int = 0
@@ -74,7 +74,6 @@ class Tables:
     triggers: tuple[tuple[str, str, str], ...] = ()
     """Table, event (INSERT, UPDATE, DELETE) and name."""
     fulltext: tuple[tuple[str, str], ...] = ()
-    work: tuple[Work, ...] = ()
 
     @property
     def data(self) -> int:
@@ -86,8 +85,8 @@ class Tables:
         return next((table for table in self.tables if table.name == name), None)
 
 
-def look(session: Session, change: Change) -> Tables | Unseen:
-    """Look at all tables of the database, and at what the change still wants of them."""
+def look(session: Session) -> Tables | Unseen:
+    """Look at all tables of the database."""
     if not session.server.is_mariadb:
         # MySQL caches these sizes for a day; the engine itself knows them better.
         session.execute("SET SESSION information_schema_stats_expiry = 0")
@@ -100,11 +99,33 @@ def look(session: Session, change: Change) -> Tables | Unseen:
         tuple((text(a), text(b)) for a, b in _shown(session, KEYS)),
         tuple((text(a), text(b), text(c)) for a, b, c in _shown(session, TRIGGERS)),
         tuple((text(a), text(b)) for a, b in _shown(session, FULLTEXT)),
-        _work(session, change),
     )
 
 
-def findings(where: str, mysql: bool, found: Tables | Unseen) -> Iterator[Finding]:
+def wanted(session: Session, change: Change) -> tuple[str, ...]:
+    """Return the statements that the migration's guards ask for now.
+
+    Nothing where a guard fails: migrate's own look says which, and why.
+    """
+    try:
+        choices = [c for file in change.migrate for c in guards.choose(session, file)]
+    except RunbookError:
+        return ()
+    return tuple(c.text for c in choices if not c.done and not c.refused)
+
+
+def work_of(statements: tuple[str, ...]) -> tuple[Work, ...]:
+    """Return what `statements` want, by table."""
+    texts: dict[str, list[str]] = {}
+    for statement in statements:
+        if name := target(statement):
+            texts.setdefault(name, []).append(statement)
+    return tuple(Work(name, tuple(its)) for name, its in texts.items())
+
+
+def findings(
+    where: str, mysql: bool, found: Tables | Unseen, wanted: tuple[Work, ...]
+) -> Iterator[Finding]:
     """Say of each table that the change will touch how large it is and how it will go."""
     if isinstance(found, Unseen):
         yield Finding("tables", where, Level.WARNING, f"they cannot be seen: {found.why}")
@@ -123,7 +144,7 @@ def findings(where: str, mysql: bool, found: Tables | Unseen) -> Iterator[Findin
             "is of one moment",
             "ALTER TABLE … ENGINE=InnoDB, or let nothing write to them during the backup.",
         )
-    for work in found.work:
+    for work in wanted:
         yield from _of_table(where, mysql, found, work)
 
 
@@ -144,13 +165,13 @@ def _of_table(where: str, mysql: bool, found: Tables, work: Work) -> Iterator[Fi
 
 def _estimates(table: Table, work: Work) -> Iterator[str]:
     if instant := work.count("INSTANT"):
-        yield f"{instant} INSTANT changes take milliseconds"
+        yield f"INSTANT ({instant}): milliseconds"
     if inplace := work.count("INPLACE"):
         seconds = inplace * table.rows / INDEX_ROWS
-        yield f"{inplace} INPLACE changes take {_about(seconds)} (estimate), and writers go on"
+        yield f"INPLACE ({inplace}): estimate {_about(seconds)}, writers go on"
     if work.backfills:
         seconds = table.rows / BACKFILL_ROWS
-        yield f"a backfill of every row would take {_about(seconds)} (estimate)"
+        yield f"backfill: if of every row, estimate {_about(seconds)}"
 
 
 def _about(seconds: float) -> str:
@@ -198,20 +219,6 @@ def _obstacles(where: str, found: Tables, table: Table, work: Work) -> Iterator[
             f"{listed(copies)} is there: another schema-change tool is, or was, at work on it",
             "Make sure that no pt-online-schema-change or gh-ost is running.",
         )
-
-
-def _work(session: Session, change: Change) -> tuple[Work, ...]:
-    """Return what the migration's guards ask for now, by table; nothing where a guard fails."""
-    texts: dict[str, list[str]] = {}
-    try:
-        for file in change.migrate:
-            for choice in guards.choose(session, file):
-                name = None if choice.done or choice.refused else target(choice.text)
-                if name is not None:
-                    texts.setdefault(name, []).append(choice.text)
-    except RunbookError:
-        return ()  # migrate's own look says which guard, and why
-    return tuple(Work(name, tuple(statements)) for name, statements in texts.items())
 
 
 def _shown(session: Session, query: str) -> tuple[Row, ...]:
