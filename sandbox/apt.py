@@ -85,6 +85,8 @@ def _apt_config(folder: Path, sources: Path | None) -> str:
     ]
     if sources:
         lines += [
+            # A mirror that is a snapshot is signed as well, only not renewed.
+            'Acquire::Check-Valid-Until "false";',
             f'Dir::Etc::sourcelist "{sources}";',
             'Dir::Etc::sourceparts "-";',
             'Dir::Etc::preferences "/dev/null";',
@@ -96,7 +98,9 @@ def _apt_config(folder: Path, sources: Path | None) -> str:
 def _source(suite: str) -> str:
     """Return a line for sources.list: `suite` of the mirror that this machine uses."""
     codename = os_release().get("VERSION_CODENAME", suite)
-    targets = run(["apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"])
+    # Without its option, only what an `apt-get update` has fetched is listed.
+    listing = ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)"]
+    targets = run(listing)
     mirrors = [line.split()[1] for line in targets.splitlines() if line.split()[0] == codename]
     if not mirrors:
         raise Unavailable(f"apt's sources name no mirror of {codename} to take {suite} from")

@@ -26,12 +26,12 @@ def main(folder: Path, lock: Path) -> None:
     say(f"installing what {lock.name} lists into {folder} …")
     if importlib.util.find_spec("ensurepip"):
         _make(folder, python)
-        pip, environment = [python, "-m", "pip"], {}
+        pip, environment = [str(python), "-m", "pip"], {}
     else:
         _make(folder, python, "--without-pip")
         base = unpacked(PIP)
         (wheel,) = (base / "root/usr/share/python-wheels").glob("pip-*.whl")
-        pip, environment = [python, wheel / "pip"], _certificates(base)
+        pip, environment = [str(python), str(wheel / "pip")], _certificates(base)
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     subprocess.run(
         [*pip, "install", *options, "-r", lock], check=True, env=os.environ | environment
