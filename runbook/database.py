@@ -7,6 +7,7 @@ side: the server, not our care, refuses its writes (error 1792).
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import decimal
 import re
@@ -23,7 +24,9 @@ import pymysql.cursors
 
 from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, StepFailed
+from runbook.fields import Field, field
 from runbook.pump import socket_over
+from runbook.settings import snapshot_settings, time_limit, writer_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 
 Value = str | int | float | bytes | decimal.Decimal | datetime.datetime | datetime.date | None
 Row = tuple[Value, ...]
+RawRow = tuple[bytes | None, ...]
 
 LOST = {
     client_errors.CR_SERVER_GONE_ERROR,
@@ -115,22 +119,37 @@ class Session:
         rows = self.rows(text, args)
         return rows[0][0] if rows else None
 
-    def stream(self, text: str) -> tuple[tuple[str, ...], Iterator[Row]]:
-        """Run a SELECT and return its columns and an iterator that holds one row at a time."""
-        cursor = self._connection.cursor(pymysql.cursors.SSCursor)
-        with translated():
-            cursor.execute(text)
-        columns = tuple(str(column[0]) for column in cursor.description or ())
+    def stream(self, text: str) -> tuple[tuple[Field, ...], Iterator[RawRow]]:
+        """Run a SELECT; return its columns and its rows, one at a time and as they were sent.
 
-        def rows() -> Iterator[Row]:
+        Numbers and times are ASCII, text is UTF-8, binary is bytes. An iterator
+        that is not read to its end ends the session.
+        """
+        connection, fresh = self._connection, vars(self._connection)
+        cursor = connection.cursor(pymysql.cursors.SSCursor)
+        kept = {name: fresh[name] for name in ("use_unicode", "decoders")}
+        fresh.update(use_unicode=False, decoders={})
+        try:
             with translated():
-                try:
+                cursor.execute(text)
+        finally:
+            fresh.update(kept)
+        described = vars(cursor)["_result"].fields
+
+        def rows() -> Iterator[RawRow]:
+            read = False
+            try:
+                with translated():
                     while (row := cursor.fetchone()) is not None:
                         yield row
-                finally:
+                    read = True
+            finally:
+                if not read:  # closing the cursor would read all that is left
+                    fresh["_sock"].close()
+                with contextlib.suppress(pymysql.err.Error, OSError, EOFError, AttributeError):
                     cursor.close()
 
-        return columns, rows()
+        return tuple(map(field, described)), rows()
 
     def close(self) -> None:
         """Say goodbye where that is still possible."""
@@ -159,12 +178,16 @@ class Database:
         target = self._environment.database
         with self._session(target.via, target.address, target.name) as session:
             session.execute("SET SESSION TRANSACTION READ ONLY")
-            limit = self._environment.timeouts.query
-            session.execute(
-                f"SET SESSION max_statement_time = {limit:g}"
-                if session.server.is_mariadb
-                else f"SET SESSION max_execution_time = {int(limit * 1000)}"
-            )
+            session.execute(time_limit(session.server.is_mariadb, self._environment.timeouts.query))
+            yield session
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Session]:
+        """A session in one consistent, read-only transaction; a query may take its time."""
+        target = self._environment.database
+        with self._session(target.via, target.address, target.name) as session:
+            for text in snapshot_settings(self._environment, session.server.is_mariadb):
+                session.execute(text)
             yield session
 
     @contextmanager
@@ -226,16 +249,6 @@ def as_text(value: Value) -> str:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     return "" if value is None else str(value)
-
-
-def writer_settings(environment: Environment) -> tuple[str, ...]:
-    """The statements that open a writing session, as the plan shows them."""
-    seconds = max(1, round(environment.timeouts.lock_wait))
-    return (
-        f"SET SESSION lock_wait_timeout = {seconds}",
-        f"SET SESSION innodb_lock_wait_timeout = {seconds}",
-        "SET SESSION wait_timeout = 86400",
-    )
 
 
 def parse_server(version: str) -> Server:

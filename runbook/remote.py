@@ -107,7 +107,13 @@ class Hosts:
 
     @contextmanager
     def files(self, name: str) -> Iterator[SFTPClient]:
-        """Open SFTP on host `name` for the time of a `with` block."""
+        """Open SFTP on host `name` for the time of a `with` block.
+
+        What the host says of its files is raised as it comes, as OSError.
+
+        Raises:
+            Lost: the connection went away.
+        """
         with self._link(name).files() as sftp:
             yield sftp
 
@@ -185,7 +191,14 @@ class _Link:
                 raise self._lost("while opening SFTP", error) from error
             assert sftp is not None  # noqa: S101 - None is only for a closed transport's stub
             with sftp:
-                yield sftp
+                try:
+                    yield sftp
+                except (EOFError, paramiko.SSHException) as error:
+                    raise self._lost("while files were copied", error) from error
+                except OSError as error:
+                    if self.alive:
+                        raise
+                    raise self._lost("while files were copied", error) from error
 
     @contextmanager
     def _channel(self) -> Iterator[Channel]:

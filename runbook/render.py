@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runbook import ledger
-from runbook.database import writer_settings
 from runbook.environment import Environment
 from runbook.perform.chunks import RANGE
 from runbook.run import TAKE_LOCK
+from runbook.settings import writer_settings
 from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
 
 MARKS = {Level.OK: "ok", Level.WARNING: "warning", Level.REFUSED: "refused"}

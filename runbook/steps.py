@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
+from runbook.queries import Query
+
 
 @dataclass(frozen=True, kw_only=True)
 class Step:
@@ -127,10 +129,12 @@ class Compare(Step):
 class Export(Step):
     """The rows of queries, in one snapshot, as files in a folder on a host.
 
-    `queries` are (file stem, SELECT); `text` shows them together.
+    Each export is a folder of its own in `folder`, called by its time; `text`
+    shows all that is sent.
     """
 
-    queries: tuple[tuple[str, str], ...]
+    change: str
+    queries: tuple[Query, ...]
     folder: str
 
 

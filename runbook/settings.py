@@ -1,0 +1,33 @@
+"""What each kind of SQL session begins with, as the plan shows it and the server gets it."""
+
+from __future__ import annotations
+
+from runbook.environment import Environment
+
+
+def writer_settings(environment: Environment) -> tuple[str, ...]:
+    """The statements that open a writing session, as the plan shows them."""
+    seconds = max(1, round(environment.timeouts.lock_wait))
+    return (
+        f"SET SESSION lock_wait_timeout = {seconds}",
+        f"SET SESSION innodb_lock_wait_timeout = {seconds}",
+        "SET SESSION wait_timeout = 86400",
+    )
+
+
+def snapshot_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
+    """The statements that open a snapshot, as the plan shows them."""
+    return (
+        "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        time_limit(mariadb, environment.timeouts.statement),
+        "SET SESSION net_write_timeout = 3600",
+        "SET SESSION time_zone = '+00:00'",
+        "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
+    )
+
+
+def time_limit(mariadb: bool, seconds: float) -> str:
+    """The statement that ends each later query of its session after so many seconds."""
+    if mariadb:
+        return f"SET SESSION max_statement_time = {seconds:g}"
+    return f"SET SESSION max_execution_time = {int(seconds * 1000)}"
