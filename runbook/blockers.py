@@ -4,10 +4,17 @@ from __future__ import annotations
 
 from runbook.database import Session, SqlError, Value, as_text
 
-# MySQL's own instrumentation, on by default since 8.0: exact holders of the metadata lock.
-METADATA_LOCKS = """\
+# The server keeps trx_started in its own time zone, which need not be the session's.
+TRANSACTION_AGE = (
+    "TIMESTAMPDIFF(SECOND, t.trx_started,"
+    " COALESCE(CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM'), NOW()))"
+)
+
+# Exact holders of the metadata lock: always on in MySQL since 8.0, in MariaDB where the
+# server's instrumentation wait/lock/metadata/sql/mdl is.
+METADATA_LOCKS = f"""\
 SELECT DISTINCT p.ID, p.USER, p.HOST, p.TIME, COALESCE(p.INFO, t.trx_query, ''), t.trx_started,
- TIMESTAMPDIFF(SECOND, t.trx_started, NOW())
+ {TRANSACTION_AGE}
  FROM performance_schema.metadata_locks l
  JOIN performance_schema.threads h ON h.THREAD_ID = l.OWNER_THREAD_ID
  JOIN information_schema.PROCESSLIST p ON p.ID = h.PROCESSLIST_ID
@@ -15,11 +22,11 @@ SELECT DISTINCT p.ID, p.USER, p.HOST, p.TIME, COALESCE(p.INFO, t.trx_query, ''),
  WHERE l.OBJECT_SCHEMA = %s AND l.OBJECT_NAME = %s AND l.LOCK_STATUS = 'GRANTED' AND p.ID <> %s
  ORDER BY t.trx_started"""
 
-# MariaDB's default: open transactions are the likely holders; which tables they
+# Elsewhere open transactions are the likely holders; which tables they
 # touched is not shown unless they run a statement, so all of them are named.
-TRANSACTIONS = """\
+TRANSACTIONS = f"""\
 SELECT p.ID, p.USER, p.HOST, p.TIME, COALESCE(p.INFO, t.trx_query, ''), t.trx_started,
- TIMESTAMPDIFF(SECOND, t.trx_started, NOW())
+ {TRANSACTION_AGE}
  FROM information_schema.INNODB_TRX t
  JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
  WHERE (p.DB = %s OR p.DB IS NULL) AND %s IS NOT NULL AND p.ID <> %s
@@ -32,13 +39,14 @@ def blockers(session: Session, database: str, table: str | None, ours: int) -> t
     `ours` is the connection that waits. An account without PROCESS sees only
     its own sessions; then nobody is named.
     """
-    query = TRANSACTIONS if session.server.is_mariadb else METADATA_LOCKS
-    args = (database, table or "", ours)
-    try:
-        rows = session.rows(query, args) or session.rows(TRANSACTIONS, args)
-    except SqlError:
-        return ()
-    return tuple(_named(row) for row in rows[:3])
+    for query in (METADATA_LOCKS, TRANSACTIONS):
+        try:
+            rows = session.rows(query, (database, table or "", ours))
+        except SqlError:  # the account may not see this
+            continue
+        if rows:
+            return tuple(_named(row) for row in rows[:3])
+    return ()
 
 
 def _named(row: tuple[Value, ...]) -> str:

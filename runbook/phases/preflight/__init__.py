@@ -10,6 +10,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from runbook.database import as_text
 from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.options import Options
@@ -30,7 +31,7 @@ from runbook.phases.preflight.hosts import HostFacts
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.replicas import Replication
 from runbook.phases.preflight.runs import Runs
-from runbook.phases.preflight.seen import Unseen, rows, text
+from runbook.phases.preflight.seen import Unseen, rows
 from runbook.phases.preflight.tables import Tables
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
@@ -127,7 +128,7 @@ def _database(site: Site, ours: int | None, guards: bool) -> DatabaseFacts:
         facts = server.look(session)
         lines = rows(session, "SHOW GRANTS")
         grants = parse_grants(
-            () if isinstance(lines, Unseen) else [text(row[0]) for row in lines],
+            () if isinstance(lines, Unseen) else [as_text(row[0]) for row in lines],
             wildcards=not facts.partial_revokes,
             merged=facts.roles and not facts.server.is_mariadb,
         )

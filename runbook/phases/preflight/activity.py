@@ -6,17 +6,16 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook.database import Row, Session
+from runbook.blockers import TRANSACTION_AGE
+from runbook.database import Row, Session, as_text
 from runbook.phases.preflight.needs import Account
-from runbook.phases.preflight.seen import Unseen, number, rows, text
+from runbook.phases.preflight.seen import Unseen, number, rows
 from runbook.phases.preflight.units import age, listed
 from runbook.steps import Finding, Level
 
-# The server keeps trx_started in its own time zone, which the session's may not be.
-TRANSACTIONS = """\
+TRANSACTIONS = f"""\
 SELECT t.trx_mysql_thread_id, p.USER, p.HOST, p.DB, COALESCE(t.trx_query, p.INFO, ''),
- TIMESTAMPDIFF(SECOND, t.trx_started, CONVERT_TZ(NOW(), @@session.time_zone, 'SYSTEM')) AS age,
- t.trx_rows_modified
+ {TRANSACTION_AGE} AS age
  FROM information_schema.INNODB_TRX t
  LEFT JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
  WHERE t.trx_mysql_thread_id <> CONNECTION_ID() HAVING age > %s ORDER BY age DESC LIMIT 20"""
@@ -94,7 +93,7 @@ def look(session: Session, limit: float, ours: int | None = None) -> Activity:
     `ours` is a session of this very run, which is left out.
     """
     found = rows(session, TRANSACTIONS, (limit,))
-    database = text(session.value("SELECT DATABASE()"))
+    database = as_text(session.value("SELECT DATABASE()"))
     transactions: tuple[Busy, ...] | Unseen = ()
     if isinstance(found, Unseen):
         transactions = found
@@ -102,13 +101,15 @@ def look(session: Session, limit: float, ours: int | None = None) -> Activity:
         last, held = _by_session(session, LAST), _by_session(session, HELD)
         transactions = tuple(_transaction(row, last, held) for row in found if row[0] != ours)
     seen = rows(session, BUSY)
-    others = [] if isinstance(seen, Unseen) else [row for row in seen if row[0] != ours]
+    if isinstance(seen, Unseen):
+        return Activity(seen)
+    others = [row for row in seen if row[0] != ours]
     busy = [_busy(row) for row in others]
     return Activity(
         transactions,
         tuple(b for b in busy if is_ddl(b.query) and concerns(b, database)),
         tuple(b for b in busy if _WAIT.match(b.state) and concerns(b, database)),
-        tuple(text(row[2]).partition(":")[0] for row in others if _is_replica(text(row[7]))),
+        tuple(as_text(row[2]).partition(":")[0] for row in others if _is_replica(as_text(row[7]))),
     )
 
 
@@ -126,8 +127,8 @@ def concerns(busy: Busy, database: str) -> bool:
 def findings(where: str, account: Account, limit: float, activity: Activity) -> Iterator[Finding]:
     """Say who is in the way of a change, since when, with what, and how to end it."""
     yield from _transactions(where, account, limit, activity.transactions)
-    if not account.grants.holds("PROCESS"):
-        return  # what others run cannot be seen either; that has been said
+    if isinstance(activity.transactions, Unseen):
+        return  # nor can the rest be seen; that has been said
     yield from _ddl(where, activity.ddl)
     waiting = [b for b in activity.waiting if b not in activity.ddl]
     for busy in waiting[:3]:
@@ -203,20 +204,20 @@ def _by_session(session: Session, query: str) -> dict[int, tuple[str, ...]]:
     found = rows(session, query)
     grouped: dict[int, list[str]] = {}
     for ident, value in () if isinstance(found, Unseen) else found:
-        grouped.setdefault(number(ident), []).append(text(value))
+        grouped.setdefault(number(ident), []).append(as_text(value))
     return {ident: tuple(dict.fromkeys(values)) for ident, values in grouped.items()}
 
 
 def _transaction(
     row: Row, last: dict[int, tuple[str, ...]], held: dict[int, tuple[str, ...]]
 ) -> Busy:
-    ident, user, host, database, query, seconds, _modified = row
+    ident, user, host, database, query, seconds = row
     return Busy(
         number(ident),
-        text(user),
-        text(host),
-        text(database),
-        text(query),
+        as_text(user),
+        as_text(host),
+        as_text(database),
+        as_text(query),
         number(seconds),
         last=last.get(number(ident), ("",))[-1],
         held=held.get(number(ident), ()),
@@ -226,9 +227,14 @@ def _transaction(
 def _busy(row: Row) -> Busy:
     ident, user, host, database, query, seconds, state, _command = row
     return Busy(
-        number(ident), text(user), text(host), text(database), text(query), number(seconds),
-        text(state),
-    )  # fmt: skip
+        number(ident),
+        as_text(user),
+        as_text(host),
+        as_text(database),
+        as_text(query),
+        number(seconds),
+        as_text(state),
+    )
 
 
 def _is_replica(command: str) -> bool:

@@ -28,13 +28,6 @@ def rows(
         return Unseen(error.message)
 
 
-def text(value: object) -> str:
-    """Return a value of a row as text; NULL is empty."""
-    if isinstance(value, bytes):
-        return value.decode(errors="replace")
-    return "" if value is None else str(value)
-
-
 def number(value: object) -> int:
     """Return a value of a row as a whole number; NULL is 0."""
     return 0 if value is None else int(float(str(value)))

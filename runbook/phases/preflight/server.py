@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook.database import Server, Session
-from runbook.phases.preflight.seen import text
+from runbook.database import Server, Session, as_text
 from runbook.steps import Finding, Level
 
 OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 29)}
@@ -41,21 +40,21 @@ class ServerFacts:
 def look(session: Session) -> ServerFacts:
     """Ask the server about itself and about who we are there."""
     account, database, role = session.rows("SELECT CURRENT_USER(), DATABASE(), CURRENT_ROLE()")[0]
-    values = {text(name).lower(): text(value) for name, value in session.rows(QUERY)}
+    values = {as_text(name).lower(): as_text(value) for name, value in session.rows(QUERY)}
 
     def on(name: str) -> bool:
         return values.get(name, "OFF").upper() not in {"OFF", "0", ""}
 
     return ServerFacts(
         session.server,
-        text(account),
-        text(database),
+        as_text(account),
+        as_text(database),
         tuple(name for name in CLOSED if on(name)),
         on("log_bin"),
         on("log_bin_trust_function_creators"),
         tuple(values.get("sql_mode", "").split(",")),
         on("partial_revokes"),
-        text(role).upper() not in {"", "NONE"},
+        as_text(role).upper() not in {"", "NONE"},
     )
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from runbook import guards
 from runbook.change import Change
-from runbook.database import Row, Session
+from runbook.database import Row, Session, as_text
 from runbook.errors import RunbookError
-from runbook.phases.preflight.seen import Unseen, number, rows, text
+from runbook.phases.preflight.seen import Unseen, number, rows
 from runbook.phases.preflight.units import age, listed, size
 from runbook.sqltext import algorithm, mentions_variable, target
 from runbook.steps import Finding, Level
@@ -65,7 +65,7 @@ class Work:
 
 @dataclass(frozen=True)
 class Tables:
-    """Every base table of the database, and what ties them."""
+    """Every table of the database, and what ties them."""
 
     tables: tuple[Table, ...] = ()
     views: int = 0
@@ -94,11 +94,11 @@ def look(session: Session) -> Tables | Unseen:
     if isinstance(found, Unseen):
         return found
     return Tables(
-        tuple(_table(row) for row in found if text(row[1]) == "BASE TABLE"),
-        sum(text(row[1]) == "VIEW" for row in found),
-        tuple((text(a), text(b)) for a, b in _shown(session, KEYS)),
-        tuple((text(a), text(b), text(c)) for a, b, c in _shown(session, TRIGGERS)),
-        tuple((text(a), text(b)) for a, b in _shown(session, FULLTEXT)),
+        tuple(_table(row) for row in found if as_text(row[1]) != "VIEW"),
+        sum(as_text(row[1]) == "VIEW" for row in found),
+        tuple((as_text(a), as_text(b)) for a, b in _shown(session, KEYS)),
+        tuple((as_text(a), as_text(b), as_text(c)) for a, b, c in _shown(session, TRIGGERS)),
+        tuple((as_text(a), as_text(b)) for a, b in _shown(session, FULLTEXT)),
     )
 
 
@@ -229,5 +229,10 @@ def _shown(session: Session, query: str) -> tuple[Row, ...]:
 def _table(row: Row) -> Table:
     name, _kind, engine, row_format, estimate, data, index = row
     return Table(
-        text(name), text(engine), text(row_format), number(estimate), number(data), number(index)
+        as_text(name),
+        as_text(engine),
+        as_text(row_format),
+        number(estimate),
+        number(data),
+        number(index),
     )
