@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from sandbox.programs import Flavour
 SCHEMA = Path(__file__).with_name("schema.sql")
 Query: TypeAlias = Callable[[str], list[tuple[object, ...]]]
 """Runs one statement as the server's root and returns its rows."""
+
+_BEYOND_BMP = re.compile(r"\\xF[0-4](?:\\x[89AB][0-9A-F]){3}")
+"""A character of four bytes as MariaDB writes it into its log table, which is utf8mb3."""
 
 
 @dataclass(frozen=True)
@@ -115,4 +119,9 @@ def cleaning(query: Query, server: Flavour, root: Path) -> str:
 
 
 def _text(value: object) -> str:
-    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    text = value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+    return _BEYOND_BMP.sub(_character, text)
+
+
+def _character(escaped: re.Match[str]) -> str:
+    return bytes.fromhex(escaped[0].replace("\\x", "")).decode(errors="replace")

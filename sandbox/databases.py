@@ -67,6 +67,8 @@ class DatabaseServer:
 
     def start(self, *options: str) -> Process:
         """Start the server and return when it answers. Raises `StartFailed`."""
+        for left in self.data.glob("server.*"):
+            left.unlink()  # a killed server's lock, whose number another process may bear by now
         process = spawn([*self._command(), *options], self.folder, self.sandbox)
         deadline = time.monotonic() + 60.0
         while time.monotonic() < deadline and process.alive():

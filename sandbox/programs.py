@@ -50,9 +50,13 @@ class SshPrograms:
 @cache
 def database(flavour: Flavour) -> DatabasePrograms:
     """Return the programs of `flavour`. Raises `Unavailable` with the reason."""
-    if flavour == "mariadb":
-        return _installed_mariadb() or _unpacked_mariadb()
-    return _installed_mysql() or _unpacked_mysql()
+    unpack = _unpacked_mariadb if flavour == "mariadb" else _unpacked_mysql
+    return installed(flavour) or unpack()
+
+
+def installed(flavour: Flavour) -> DatabasePrograms | None:
+    """Return the programs of `flavour` on PATH, if all are there and are really its own."""
+    return _installed_mariadb() if flavour == "mariadb" else _installed_mysql()
 
 
 @cache
