@@ -12,7 +12,7 @@ import datetime
 import decimal
 import re
 import ssl
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -119,7 +119,7 @@ class Session:
         rows = self.rows(text, args)
         return rows[0][0] if rows else None
 
-    def stream(self, text: str) -> tuple[tuple[Field, ...], Iterator[RawRow]]:
+    def stream(self, text: str) -> tuple[tuple[Field, ...], Generator[RawRow, None, None]]:
         """Run a SELECT; return its columns and its rows, one at a time and as they were sent.
 
         Numbers and times are ASCII, text is UTF-8, binary is bytes. An iterator
@@ -136,7 +136,7 @@ class Session:
             fresh.update(kept)
         described = vars(cursor)["_result"].fields
 
-        def rows() -> Iterator[RawRow]:
+        def rows() -> Generator[RawRow, None, None]:
             read = False
             try:
                 with translated():

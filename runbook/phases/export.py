@@ -1,0 +1,141 @@
+"""Export: the rows that a rollback would destroy, as files on the backup host."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from runbook import exports, guards
+from runbook.environment import Environment
+from runbook.exports import MANIFEST, SCRIPT, Saved
+from runbook.guards import Choice
+from runbook.options import Options
+from runbook.perform.export import CLOCK
+from runbook.queries import Census, Query
+from runbook.settings import snapshot_settings
+from runbook.site import Site
+from runbook.steps import Export, Finding, Level, Plan
+from runbook.survey import describe, take_census
+
+PHASE = "export"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A query that the change's files ask for here, and its rows at the time of the look."""
+
+    query: Query
+    census: Census
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a look found: the queries, what their files refuse, and the newest export."""
+
+    asked: tuple[Asked, ...]
+    refused: tuple[Choice, ...]
+    saved: Saved | None
+    mariadb: bool
+
+    def exported(self, asked: Asked) -> bool:
+        """Whether the newest export has exactly the rows that this query has now."""
+        return self.saved is not None and self.saved.holds(asked.query, asked.census)
+
+    @property
+    def complete(self) -> bool:
+        """Whether the newest export has exactly the present rows of every query."""
+        return all(map(self.exported, self.asked))
+
+
+def prepare(site: Site, options: Options) -> Plan:
+    """Look, and return the plan of an export; it is done when one of these very rows exists."""
+    environment, change = site.environment, site.change
+    facts = look(site)
+    refused = tuple(
+        Finding(
+            choice.origin,
+            environment.database.label,
+            Level.REFUSED,
+            choice.refused,
+            "Nothing can be exported until this is decided.",
+        )
+        for choice in facts.refused
+    )
+    step = _step(environment, change.name, facts, fresh=options.fresh)
+    return Plan(environment.name, PHASE, change.name, (step,), (*refused, *findings(facts)))
+
+
+def look(site: Site) -> Facts:
+    """Count and sum up what is there to export, and look at the newest export; read-only."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        ahead = pool.submit(exports.newest, site)
+        choices = tuple(
+            (_stem(file.stem, number), choice)
+            for file in site.change.export
+            for number, choice in enumerate(guards.choose(site.reader, file, take_reads=True), 1)
+        )
+        with site.database.snapshot() as session:
+            asked = tuple(
+                Asked(query, take_census(session, query))
+                for stem, choice in choices
+                if not choice.done and not choice.refused
+                for query in (describe(session, stem, choice.text, choice.origin),)
+            )
+        refused = tuple(choice for _, choice in choices if choice.refused)
+        return Facts(asked, refused, ahead.result(), session.server.is_mariadb)
+
+
+def findings(facts: Facts) -> tuple[Finding, ...]:
+    """Return what is wrong with the newest export, if anything is."""
+    saved = facts.saved
+    if saved is None or not saved.defect:
+        return ()
+    advice = "It counts for nothing; this export replaces it."
+    return (Finding("newest export", saved.folder, Level.WARNING, saved.defect, advice),)
+
+
+def text(environment: Environment, queries: tuple[Query, ...], *, mariadb: bool) -> str:
+    """Return all that an export sends: to the database, and what it leaves on the host."""
+    where = exports.folder(environment, environment.change.name)
+    statements = [*snapshot_settings(environment, mariadb), CLOCK]
+    for query in queries:
+        statements += [query.census, query.select]
+    files = ", ".join((*(query.file for query in queries), SCRIPT, MANIFEST))
+    sent = "".join(f"{statement};\n" for statement in (*statements, "COMMIT"))
+    return f"{sent}-- by SFTP, when complete: {where}/<UTC time>/ with {files}"
+
+
+def _step(environment: Environment, change: str, facts: Facts, *, fresh: bool) -> Export:
+    queries = tuple(asked.query for asked in facts.asked)
+    stems = ", ".join(query.stem for query in queries)
+    where = exports.folder(environment, change)
+    done = not queries or (facts.complete and not fresh)
+    return Export(
+        phase=PHASE,
+        title=f"{stems} into {where}" if queries else "nothing",
+        where=environment.backup.host,
+        text=text(environment, queries, mariadb=facts.mariadb),
+        origin=", ".join(query.origin for query in queries),
+        found=_found(facts),
+        done=done,
+        timeout=environment.timeouts.statement,
+        change=change,
+        queries=queries,
+        folder=where,
+    )
+
+
+def _found(facts: Facts) -> str:
+    if not facts.asked:
+        return "nothing of what would be exported is there"
+    counts = ", ".join(f"{a.census.rows:,} rows of {a.query.stem}" for a in facts.asked)
+    saved = facts.saved
+    if saved is None:
+        return f"{counts}; no export is there"
+    if facts.complete:
+        return f"{counts}; exactly these are in {saved.folder}"
+    return f"{counts}; the newest export, {saved.folder}, is not of exactly these"
+
+
+def _stem(stem: str, number: int) -> str:
+    return stem if number == 1 else f"{stem}-{number}"
