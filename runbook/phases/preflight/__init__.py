@@ -162,11 +162,12 @@ def _of_database(
 ) -> tuple[Finding, ...]:
     target, found = environment.database, facts.database
     where = target.label
-    if isinstance(facts.hosts.get(target.via), RunbookError):
-        detail = f"it is reached through {target.via}, which could not be reached"
-        return (Finding("database", where, Level.REFUSED, detail, f"Mend {target.via} first."),)
     if isinstance(found, RunbookError):
-        return (Finding("database", where, Level.REFUSED, found.message, found.advice),)
+        detail, advice = found.message, found.advice
+        if isinstance(facts.hosts.get(target.via), RunbookError):
+            detail = f"it is reached through {target.via}, which could not be looked at"
+            advice = f"Mend {target.via} first."
+        return (Finding("database", where, Level.REFUSED, detail, advice),)
     account, seen = found.account, found.tables
     work = tables.work_of(found.wanted if wanted is None else wanted)
     limit = environment.policy.max_transaction_age

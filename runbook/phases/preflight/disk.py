@@ -24,9 +24,9 @@ done
 while [ ! -e "$folder" ] && [ "$folder" != . ] && [ "$folder" != / ]; do
   folder=$(dirname -- "$folder")
 done
-state=open
+state=closed
+[ ! -w "$folder" ] || [ ! -x "$folder" ] || state=open
 [ -d "$folder" ] || state=file
-[ -w "$folder" ] && [ -x "$folder" ] || state=closed
 printf 'disk\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$folder" "$state" "$mode" "$last" "$(id -un)" \\
   "$(LC_ALL=C df -Pk -- "$folder" | sed -n '$p')"
 """

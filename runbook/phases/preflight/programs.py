@@ -44,13 +44,12 @@ class Program:
 
     @property
     def number(self) -> tuple[int, ...]:
-        """The version of the server it came with, such as (10, 11, 6)."""
-        found = (
-            re.search(r"(\d+(?:\.\d+)+)-MariaDB", self.version)
-            if self.flavour == "MariaDB"
-            else re.search(r"Ver (\d+(?:\.\d+)+)", self.version)
-        )
-        return tuple(int(n) for n in found[1].split(".")) if found else ()
+        """The version of the server it came with, such as (10, 11, 6).
+
+        Older programs name their own first: `Ver 10.13 Distrib 5.7.44`.
+        """
+        found = re.findall(r"(?:Ver|Distrib|from) (\d+(?:\.\d+)+)", self.version)
+        return tuple(int(n) for n in found[-1].split(".")) if found else ()
 
 
 def parse(fields: tuple[str, ...]) -> Program:
