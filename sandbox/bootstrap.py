@@ -16,8 +16,17 @@ from pathlib import Path
 from sandbox.apt import Unavailable
 from sandbox.packages import PIP, say, unpacked
 
-CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
-OWN_CERTIFICATES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
+OWN_AUTHORITIES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
+RUN_PIP = """
+import runpy, sys
+wheel, authorities, *sys.argv[1:] = sys.argv[1:]
+sys.path.insert(0, wheel)
+import pip._vendor.certifi
+# Debian's pip does not even start where the machine has no authorities.
+pip._vendor.certifi.where = lambda: authorities
+runpy.run_module("pip", run_name="__main__", alter_sys=True)
+"""
 
 
 def main(folder: Path, lock: Path) -> None:
@@ -31,7 +40,10 @@ def main(folder: Path, lock: Path) -> None:
         _make(folder, python, "--without-pip")
         base = unpacked(PIP)
         (wheel,) = (base / "root/usr/share/python-wheels").glob("pip-*.whl")
-        pip, environment = [str(python), str(wheel / "pip")], _certificates(base)
+        authorities = str(AUTHORITIES if AUTHORITIES.exists() else _authorities(base))
+        pip = [str(python), "-c", RUN_PIP, str(wheel), authorities]
+        told = any(name in os.environ for name in OWN_AUTHORITIES)
+        environment = {} if told else {"PIP_CERT": authorities}
     options = ["--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes"]
     subprocess.run(
         [*pip, "install", *options, "-r", lock], check=True, env=os.environ | environment
@@ -44,17 +56,15 @@ def _make(folder: Path, python: Path, *options: str) -> None:
     subprocess.run([sys.executable, "-m", "venv", *clear, *options, folder], check=True)
 
 
-def _certificates(base: Path) -> dict[str, str]:
-    """Return the environment that tells pip whom to trust, where the machine does not."""
-    if CERTIFICATES.exists() or any(name in os.environ for name in OWN_CERTIFICATES):
-        return {}
+def _authorities(base: Path) -> Path:
+    """Return a file of the certificate authorities that the distribution trusts."""
     bundle = base / "ca-certificates.crt"
     if not bundle.exists():
-        authorities = sorted((base / "root/usr/share/ca-certificates").rglob("*.crt"))
+        certificates = sorted((base / "root/usr/share/ca-certificates").rglob("*.crt"))
         temporary = bundle.with_suffix(f".{os.getpid()}")
-        temporary.write_text("".join(path.read_text() for path in authorities))
+        temporary.write_text("".join(path.read_text() for path in certificates))
         temporary.rename(bundle)
-    return {"PIP_CERT": str(bundle)}
+    return bundle
 
 
 if __name__ == "__main__":
