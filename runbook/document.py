@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from runbook.errors import RunbookError
 from runbook.events import Event, RunFinished, RunStarted, StepFinished
 from runbook.journal import plain
-from runbook.steps import Finding, Plan
+from runbook.steps import Plan
 
 
 @dataclass
 class Document:
     """A subscriber that collects what a command did, and prints it at its end.
 
-    README.md documents the keys; `schema()` is what they are tested against.
+    README.md documents the keys.
     """
 
     command: str
@@ -25,8 +25,6 @@ class Document:
     seconds: float = 0.0
     steps: list[dict[str, object]] = field(default_factory=list)
     plan: Plan | None = None
-    findings: tuple[Finding, ...] = ()
-    status: dict[str, object] | None = None
     journal: str | None = None
 
     def __call__(self, event: Event) -> None:
@@ -62,7 +60,7 @@ class Document:
     def text(self, outcome: str, exit_status: int, error: RunbookError | None) -> str:
         """Return the document, as JSON."""
         planned = [plain(step) for step in self.plan.steps] if self.plan else []
-        found = self.plan.findings if self.plan else self.findings
+        found = self.plan.findings if self.plan else ()
         return json.dumps(
             {
                 "command": self.command,
@@ -87,7 +85,6 @@ class Document:
                 ],
                 "planned": planned,
                 "steps": self.steps,
-                "status": self.status,
                 "seconds": self.seconds,
                 "journal": self.journal,
             },

@@ -1,0 +1,62 @@
+"""Run a command in a process that SIGKILLs itself at a chosen moment: python -m tests.killed."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from runbook.commands import COMMANDS
+from runbook.errors import Outcome
+from runbook.events import StepFinished
+from runbook.journal import Journal
+from runbook.ledger import Ledger
+from runbook.options import Options
+from runbook.session import main
+
+
+def die(*_: object) -> None:
+    """End this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def after(owner: type, name: str, when: Callable[..., bool] = lambda *_: True) -> None:
+    """Die right after a method has run, when its arguments are such."""
+    original = getattr(owner, name)
+
+    def wrapped(*args: Any, **options: Any) -> Any:
+        result = original(*args, **options)
+        if when(*args):
+            die()
+        return result
+
+    setattr(owner, name, wrapped)
+
+
+def second() -> Callable[..., bool]:
+    """Return what is true the second time it is asked."""
+    times = itertools.count(1)
+    return lambda *_: next(times) == 2
+
+
+def changed(_journal: Journal, event: object) -> bool:
+    """Whether a step has just changed something."""
+    return isinstance(event, StepFinished) and event.outcome is Outcome.CHANGED
+
+
+MOMENTS: dict[str, Callable[[], None]] = {
+    "after a step": lambda: after(Journal, "__call__", changed),
+    "after its ledger row was opened": lambda: after(Ledger, "started"),
+    "before its ledger row is closed": lambda: setattr(Ledger, "finished", die),
+    "inside a range of the backfill": lambda: after(Ledger, "reached", second()),
+}
+
+
+if __name__ == "__main__":
+    moment, command, folder = sys.argv[1:]
+    MOMENTS[moment]()
+    sys.exit(main(COMMANDS[command], "test", Options(as_json=True), Path(folder)))

@@ -1,0 +1,201 @@
+"""The command line as typed: help, mistakes, exit statuses, JSON, and where secrets are not."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from runbook.inventory.reference import reference
+from sandbox.sandbox import Sandbox
+from tests.support import PROJECT, Bench, bench
+
+KEYS = {
+    "command",
+    "environment",
+    "dry_run",
+    "outcome",
+    "exit_status",
+    "message",
+    "advice",
+    "run",
+    "plan",
+    "notes",
+    "findings",
+    "planned",
+    "steps",
+    "seconds",
+    "journal",
+}
+
+
+@pytest.fixture
+def place(mariadb: Sandbox, tmp_path: Path) -> Bench:
+    """Return a bench on MariaDB."""
+    return bench(mariadb, tmp_path)
+
+
+def typed(place: Bench, *words: str, env: dict[str, str] | None = None) -> tuple[int, str]:
+    """Type `invoke …` and return exit status and everything printed."""
+    with place.start(*words, env=env) as process:
+        out, _ = process.communicate(timeout=60)
+    return process.returncode, out
+
+
+def test_list_names_every_command() -> None:
+    """`invoke --list` shows each command with one sentence."""
+    out = subprocess.run(
+        [sys.executable, "-m", "invoke", "--list"],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for name in ("status", "preflight", "backup", "restore", "migrate", "verify", "export"):
+        assert f"  {name} " in out
+    assert "sandbox.up" in out
+
+
+def test_list_imports_no_library_that_only_a_command_needs() -> None:
+    """Listing stays quick, since SSH, SQL and terminal libraries wait for a command."""
+    code = (
+        "import sys, tasks; print([m for m in ('fabric', 'paramiko', 'pymysql', 'rich', 'yaml')"
+        " if m in sys.modules])"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True
+    )
+    assert out.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["verify"], "test"),
+        (["verify", "--env="], "test"),
+        (["verify", "--env=tset"], "test"),
+        (["migrate", "--env=--dry"], "test"),
+    ],
+)
+def test_a_wrong_environment_is_a_usage_error(place: Bench, words: list[str], said: str) -> None:
+    """A missing or misspelt environment exits with 2 and names the ones there are."""
+    status, out = typed(place, *words)
+    assert status == 2
+    assert said in out
+    assert "Traceback" not in out
+
+
+def test_every_inventory_mistake_is_told_with_its_place(place: Bench) -> None:
+    """A broken inventory exits with 2, each mistake with file, line and column."""
+    text = (place.folder / "inventory.yaml").read_text()
+    (place.folder / "inventory.yaml").write_text(
+        text.replace("keep: 3", "kep: 3\n      max_age: 9")
+    )
+    status, out = typed(place, "verify", "--env=test")
+    assert status == 2
+    assert out.count("inventory.yaml:") >= 2
+    assert "keep" in out
+
+
+@pytest.mark.parametrize(
+    ("words", "env"),
+    [
+        (["--dry", "migrate", "--env=test", "--json"], {}),
+        (["migrate", "--env=test", "--json"], {"INVOKE_RUN_DRY": "1"}),
+        (["migrate", "--env=test", "--json", "--dry-run"], {}),
+    ],
+    ids=["invoke --dry", "INVOKE_RUN_DRY", "--dry-run"],
+)
+def test_every_way_to_say_dry_is_dry(place: Bench, words: list[str], env: dict[str, str]) -> None:
+    """Invoke's own dry mode, by flag or environment, is taken as ours."""
+    before = place.schema()
+    status, out = typed(place, *words, env=env)
+    assert status == 0
+    assert json.loads(out)["dry_run"] is True
+    assert place.schema() == before
+    assert not place.sandbox.query("SHOW TABLES FROM vaulteer LIKE 'runbook_ledger'")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["status", "--env=test"],
+        ["preflight", "--env=test"],
+        ["migrate", "--env=test", "--dry-run"],
+        ["verify", "--env=test"],
+        ["verify", "--env=nowhere"],
+        ["rollback", "--env=test"],
+    ],
+    ids=" ".join,
+)
+def test_json_is_one_document_with_the_documented_keys(place: Bench, words: list[str]) -> None:
+    """Standard output is exactly one JSON document, and its exit status is the real one."""
+    status, out = typed(place, *words, "--json")
+    document = json.loads(out)
+    assert set(document) == KEYS
+    assert document["exit_status"] == status
+
+
+def test_readme_documents_every_key_of_the_document() -> None:
+    """README's table names each key that --json prints."""
+    readme = (PROJECT / "README.md").read_text()
+    assert not [key for key in KEYS if f"`{key}`" not in readme]
+
+
+def test_readme_holds_the_inventory_reference() -> None:
+    """The reference in README is the one that the code generates."""
+    assert reference().strip() in (PROJECT / "README.md").read_text()
+
+
+def test_without_a_terminal_output_is_plain(place: Bench) -> None:
+    """Piped output has no escape sequences and still says each step."""
+    status, out = typed(place, "migrate", "--env=test")
+    assert status == 0, out
+    assert "\x1b" not in out
+    assert "verify" in out
+
+
+def test_the_password_is_nowhere_while_a_run_goes_on(mariadb: Sandbox, tmp_path: Path) -> None:
+    """No process's arguments or environment, no output and no journal ever hold the password."""
+    mariadb.reset(rows=20_000, partial=True)
+    place = bench(mariadb, tmp_path)
+    secret = mariadb.password("migrator")
+    found: list[str] = []
+    looked = 0
+    ended = threading.Event()
+
+    def search() -> None:
+        nonlocal looked
+        while not ended.is_set():
+            for folder in Path("/proc").iterdir():
+                if not folder.name.isdigit() or int(folder.name) == os.getpid():
+                    continue
+                for file in ("cmdline", "environ"):
+                    try:
+                        held = (folder / file).read_bytes()
+                    except OSError:
+                        continue
+                    looked += 1
+                    if secret.encode() in held:
+                        found.append(f"{folder}/{file}")
+
+    thread = threading.Thread(target=search)
+    thread.start()
+    outputs = [
+        typed(place, command, "--env=test")
+        for command in ("migrate", "export", "rollback", "status")
+    ]
+    ended.set()
+    thread.join()
+    assert [status for status, _ in outputs] == [0, 0, 0, 0]
+    assert looked > 1000
+    assert found == []
+    files = [file for file in tmp_path.rglob("*") if file.is_file() and ".runbook" in file.parts]
+    assert files
+    assert not [f for f in files if secret in f.read_text()]
+    assert not [out for _, out in outputs if secret in out]

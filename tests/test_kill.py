@@ -1,0 +1,99 @@
+"""Killed with SIGKILL anywhere, the same command finishes the work, and nothing is done twice."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from sandbox.sandbox import Sandbox
+from tests.killed import MOMENTS
+from tests.support import PROJECT, Bench, bench
+
+TRIES = 30
+
+
+def killed(place: Bench, command: str, moment: str) -> bool:
+    """Run a command that dies at `moment`; return whether it came so far."""
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.killed", moment, command, str(place.folder)],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode in {0, -signal.SIGKILL}, done.stdout + done.stderr
+    return done.returncode != 0
+
+
+def once(place: Bench) -> None:
+    """Check that the ledger says of every object that it was added exactly once."""
+    rows = place.sandbox.query(
+        "SELECT added, COUNT(*) FROM vaulteer.runbook_ledger"
+        " WHERE entry = 'statement' AND undone_at IS NULL AND added <> '' GROUP BY added"
+    )
+    assert rows
+    assert all(count == 1 for _, count in rows), rows
+
+
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_migrate_and_rollback_survive_being_killed_again_and_again(
+    mariadb: Sandbox, tmp_path: Path, moment: str
+) -> None:
+    """Killed at the same moment of every run, each run gets further and the end is the same."""
+    _killed_again_and_again(mariadb, tmp_path, moment)
+
+
+@pytest.mark.wide
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_the_same_on_mysql(mysql: Sandbox, tmp_path: Path, moment: str) -> None:
+    """The same holds on MySQL."""
+    _killed_again_and_again(mysql, tmp_path, moment)
+
+
+def _killed_again_and_again(sandbox: Sandbox, folder: Path, moment: str) -> None:
+    sandbox.reset(rows=4000, partial=True)
+    place = bench(sandbox, folder, policy={"chunk_time": "1ms"})
+    before = place.schema()
+    times = sum(1 for _ in iter(lambda: killed(place, "migrate", moment), False))
+    assert 1 <= times < TRIES
+    assert place.run("migrate").document["outcome"] == "ok"
+    assert place.run("verify").status == 0
+    once(place)
+    assert place.run("export").status == 0
+    sum(1 for _ in iter(lambda: killed(place, "rollback", moment), False))
+    assert place.run("rollback").status == 0
+    assert place.schema() == before
+    assert place.run("migrate").status == 0
+
+
+def test_a_killed_run_is_told_and_its_plan_may_go_on(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Status names the interrupted run, and its own --plan digest still lets the rest run."""
+    place = bench(mariadb, tmp_path, policy={"confirm": "plan"})
+    digest = place.run("migrate", dry_run=True).document["plan"]
+    done = subprocess.run(
+        [sys.executable, "-c", _DIES_WITH_PLAN, str(place.folder), digest],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stdout + done.stderr
+    assert "interrupted" in place.run("status").said
+    ran = place.run("migrate", plan=digest)
+    assert (ran.status, ran.document["outcome"]) == (0, "changed")
+
+
+_DIES_WITH_PLAN = """
+import sys
+from pathlib import Path
+from runbook.commands import COMMANDS
+from runbook.options import Options
+from runbook.session import main
+from tests.killed import MOMENTS
+MOMENTS["before its ledger row is closed"]()
+main(COMMANDS["migrate"], "test", Options(as_json=True, plan=sys.argv[2]), Path(sys.argv[1]))
+"""
