@@ -1,83 +1,36 @@
-/* Drops those attendance columns that migrate added, last added first. A
-   column that was there before stays, with its data.
+/* Drops those attendance columns that migrate added, in one statement: it
+   happens whole or not at all, so an interrupted rollback never leaves half of
+   the attendance data. A column that was there before stays, with its data.
+   What an interrupted migrate added counts too: its row of the ledger was never
+   finished, and the column is there now and was not before.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
-SET @found = CASE
-  WHEN NOT EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
+SET @added = (
+  SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION DESC)
+  FROM (
+    SELECT CONVERT(COLUMN_NAME USING utf8mb4) COLLATE utf8mb4_bin AS COLUMN_NAME, ORDINAL_POSITION
+    FROM information_schema.COLUMNS
     WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
-      AND COLUMN_NAME = 'attendance_updated_at') THEN 'absent'
-  WHEN EXISTS (
+      AND COLUMN_NAME IN ('attendance_status', 'attendance_marked_at', 'attendance_marked_by',
+        'attendance_notes', 'attendance_updated_at')
+  ) AS there
+  WHERE EXISTS (
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND FIND_IN_SET('column:event_participants.attendance_updated_at', added)) THEN 'added by migrate'
-  ELSE 'was there before, stays'
-END;
-SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE event_participants DROP COLUMN attendance_updated_at, ALGORITHM=INSTANT', 'DO 0');
-PREPARE step FROM @ddl;
-EXECUTE step;
-DEALLOCATE PREPARE step;
-
-SET @found = CASE
-  WHEN NOT EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
-      AND COLUMN_NAME = 'attendance_notes') THEN 'absent'
-  WHEN EXISTS (
-    SELECT 1 FROM runbook_ledger
-    WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND FIND_IN_SET('column:event_participants.attendance_notes', added)) THEN 'added by migrate'
-  ELSE 'was there before, stays'
-END;
-SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE event_participants DROP COLUMN attendance_notes, ALGORITHM=INSTANT', 'DO 0');
-PREPARE step FROM @ddl;
-EXECUTE step;
-DEALLOCATE PREPARE step;
-
-SET @found = CASE
-  WHEN NOT EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
-      AND COLUMN_NAME = 'attendance_marked_by') THEN 'absent'
-  WHEN EXISTS (
-    SELECT 1 FROM runbook_ledger
-    WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND FIND_IN_SET('column:event_participants.attendance_marked_by', added)) THEN 'added by migrate'
-  ELSE 'was there before, stays'
-END;
-SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE event_participants DROP COLUMN attendance_marked_by, ALGORITHM=INSTANT', 'DO 0');
-PREPARE step FROM @ddl;
-EXECUTE step;
-DEALLOCATE PREPARE step;
-
-SET @found = CASE
-  WHEN NOT EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
-      AND COLUMN_NAME = 'attendance_marked_at') THEN 'absent'
-  WHEN EXISTS (
-    SELECT 1 FROM runbook_ledger
-    WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND FIND_IN_SET('column:event_participants.attendance_marked_at', added)) THEN 'added by migrate'
-  ELSE 'was there before, stays'
-END;
-SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE event_participants DROP COLUMN attendance_marked_at, ALGORITHM=INSTANT', 'DO 0');
-PREPARE step FROM @ddl;
-EXECUTE step;
-DEALLOCATE PREPARE step;
-
-SET @found = CASE
-  WHEN NOT EXISTS (
-    SELECT 1 FROM information_schema.COLUMNS
-    WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
-      AND COLUMN_NAME = 'attendance_status') THEN 'absent'
-  WHEN EXISTS (
-    SELECT 1 FROM runbook_ledger
-    WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND FIND_IN_SET('column:event_participants.attendance_status', added)) THEN 'added by migrate'
-  ELSE 'was there before, stays'
-END;
-SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE event_participants DROP COLUMN attendance_status, ALGORITHM=INSTANT', 'DO 0');
+      AND (FIND_IN_SET(CONCAT('column:event_participants.', COLUMN_NAME), added)
+        OR finished_at IS NULL AND target = 'event_participants'
+          AND NOT FIND_IN_SET(CONCAT('column:event_participants.', COLUMN_NAME), before_objects))));
+SET @kept = (
+  SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION SEPARATOR ', ')
+  FROM information_schema.COLUMNS
+  WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
+    AND COLUMN_NAME IN ('attendance_status', 'attendance_marked_at', 'attendance_marked_by',
+      'attendance_notes', 'attendance_updated_at')
+    AND NOT FIND_IN_SET(CONVERT(COLUMN_NAME USING utf8mb4) COLLATE utf8mb4_bin, COALESCE(@added, '')));
+SET @found = COALESCE(NULLIF(CONCAT_WS(', and ', IF(@added IS NULL, NULL, 'added by migrate'),
+  CONCAT(@kept, ' was there before, stays')), ''), 'absent');
+SET @ddl = COALESCE(CONCAT('ALTER TABLE event_participants DROP COLUMN ',
+  REPLACE(@added, ',', ', DROP COLUMN '), ', ALGORITHM=INSTANT'), 'DO 0');
 PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
