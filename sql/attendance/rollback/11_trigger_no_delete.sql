@@ -1,7 +1,7 @@
-/* Drops trg_event_attendance_audit_no_delete if the runbook added it or
-   its table. MySQL cannot PREPARE a DROP TRIGGER, so it stands after its guard:
-   DO 1 means that it is needed, DO 0 that there is nothing to drop. A trigger
-   that was there before stays: that text is no SQL, and mysql stops this file.
+/* Drops trg_event_attendance_audit_no_delete if the runbook added it, or
+   its table. MySQL cannot PREPARE a DROP TRIGGER, so it stands after its guard.
+   DO 0 says that it is needed, DO 1 that it has nothing to drop. A trigger that
+   was there before stays: that text is no SQL, so mysql stops this file here.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
 SET @found = CASE
@@ -16,8 +16,8 @@ SET @found = CASE
   ELSE 'was there before, stays'
 END;
 SET @ddl = CASE @found
-  WHEN 'absent' THEN 'DO 0'
-  WHEN 'added by migrate' THEN 'DO 1'
+  WHEN 'absent' THEN 'DO 1'
+  WHEN 'added by migrate' THEN 'DO 0'
   ELSE 'stays: trg_event_attendance_audit_no_delete was there before'
 END;
 PREPARE step FROM @ddl;
