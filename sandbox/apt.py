@@ -98,9 +98,13 @@ def _apt_config(folder: Path, sources: Path | None) -> str:
 def _source(suite: str) -> str:
     """Return a line for sources.list: `suite` of the mirror that this machine uses."""
     codename = os_release().get("VERSION_CODENAME", suite)
-    # Without its option, only what an `apt-get update` has fetched is listed.
-    listing = ["apt-get", "indextargets", "--no-release-info", "--format", "$(RELEASE) $(REPO_URI)"]
-    targets = run(listing)
+    targets = run(
+        [
+            *("apt-get", "indextargets", "--format", "$(RELEASE) $(REPO_URI)"),
+            "--no-release-info",  # else only what an `apt-get update` has fetched is listed
+            *("-o", "Dir::Cache::pkgcache=", "-o", "Dir::Cache::srcpkgcache="),  # writes nothing
+        ]
+    )
     mirrors = [line.split()[1] for line in targets.splitlines() if line.split()[0] == codename]
     if not mirrors:
         raise Unavailable(f"apt's sources name no mirror of {codename} to take {suite} from")

@@ -158,7 +158,7 @@ def template(programs: DatabasePrograms) -> Path:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
-            say(f"making the first files of {programs.version.rpartition('/')[2]} (once) …")
+            say(f"making the first files of a {flavour} server (once) …")
             temporary = folder.with_suffix(".tmp")
             shutil.rmtree(temporary, ignore_errors=True)
             _initialise(programs, temporary)
