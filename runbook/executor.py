@@ -7,7 +7,7 @@ import time
 
 from runbook.errors import Interrupted, Outcome, RunbookError, StepFailed
 from runbook.events import StepFinished, StepStarted
-from runbook.perform import check, chunks, command, export, fetch, job, statement
+from runbook.perform import check, chunks, command, export, fetch, guarded, job, statement
 from runbook.run import Result, Run
 from runbook.steps import (
     Check,
@@ -16,6 +16,7 @@ from runbook.steps import (
     Compare,
     Export,
     Fetch,
+    Guarded,
     Job,
     Plan,
     Record,
@@ -28,17 +29,19 @@ def execute(plan: Plan, run: Run) -> Outcome:
     """Perform every step in order and return how the whole ended.
 
     After a check that does not hold the other checks still run, so that all
-    that is wrong is seen at once, but nothing is changed any more.
+    that is wrong is seen at once, but nothing is changed any more, and what
+    was to be so after the changes is not asked.
 
     Raises:
         RunbookError: a step could not be done; the step's own event was told before.
     """
-    outcome = Outcome.OK
+    outcome, skipped = Outcome.OK, False
     for number, step in enumerate(plan.steps, start=1):
         if step.done:
             run.tell(StepFinished(number, step, Outcome.OK, 0.0, step.found))
             continue
-        if outcome is Outcome.FAILED and step.changes:
+        if outcome is Outcome.FAILED and (step.changes or (skipped and isinstance(step, Compare))):
+            skipped = True
             run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))
             continue
         result = _step(number, step, run)
@@ -91,6 +94,8 @@ def perform(step: Step, run: Run) -> Result:
             return command.perform(step, run)
         case Chunks():
             return chunks.perform(step, run)
+        case Guarded():
+            return guarded.perform(step, run)
         case Statement():
             return statement.perform(step, run)
         case Record():

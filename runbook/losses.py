@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from runbook.database import Session
 from runbook.environment import Environment
@@ -10,34 +12,44 @@ from runbook.ledger import Book
 from runbook.phases import export
 from runbook.phases.export import Asked
 from runbook.schema import shape
+from runbook.sqltext import target
+from runbook.sqltokens import tokenize
 from runbook.steps import Finding, Level
+
+HARMLESS = {"INDEX", "KEY", "CONSTRAINT", "FOREIGN", "PRIMARY", "CHECK", "DEFAULT"}
+"""What an ALTER TABLE may drop without any row losing a value."""
 
 
 @dataclass(frozen=True)
 class Loss:
-    """One query's rows that go, and which of its columns (by position) go with them."""
+    """One query's rows that go: the tables that go whole, and the columns (by position) that go."""
 
     asked: Asked
+    tables: tuple[str, ...]
     columns: tuple[int, ...]
     exported: bool
-    tables: tuple[str, ...] = ()
-    """Tables that go as a whole."""
 
     @property
     def rows(self) -> int:
         """How many rows."""
         return self.asked.census.rows
 
+    @property
+    def sources(self) -> frozenset[str]:
+        """The tables that its query reads, as far as its columns tell."""
+        return self.asked.query.tables
+
     def sentence(self, place: str) -> str:
         """Say what goes: rows, since when, values in which columns, and where they are kept."""
         query, census = self.asked.query, self.asked.census
         if not self.rows:
             return f"{query.stem}: no rows to lose"
-        values = ", ".join(
+        values = [f"all of {table}" for table in self.tables]
+        values += [
             f"{query.columns[n].name} in {census.filled[n]:,}"
             for n in self.columns
-            if census.filled[n]
-        )
+            if census.filled[n] and query.columns[n].table not in self.tables
+        ]
         spans = [span for n in self.columns if (span := census.spans[n])]
         when = (
             f" from {min(first for first, _ in spans)} to {max(last for _, last in spans)} UTC"
@@ -45,7 +57,7 @@ class Loss:
             else ""
         )
         kept = f"exported to {place}" if self.exported else "not exported"
-        return f"will be lost: {query.stem}, {self.rows:,} rows{when} ({values}); {kept}"
+        return f"will be lost: {query.stem}, {self.rows:,} rows{when}: {', '.join(values)}; {kept}"
 
 
 def brought(session: Session, book: Book, change: str) -> frozenset[str]:
@@ -66,15 +78,46 @@ def losses(facts: export.Facts, brought: frozenset[str]) -> tuple[Loss, ...]:
 
     A column that is an expression may be made of anything, so it counts as going.
     """
-    return tuple(
-        Loss(asked, columns, facts.exported(asked))
-        for asked in facts.asked
-        if (
-            columns := tuple(
-                n for n, c in enumerate(asked.query.columns) if _goes(c.source, brought)
-            )
+    found = []
+    for asked in facts.asked:
+        query = asked.query
+        tables = tuple(sorted(t for t in query.tables if f"table:{t}" in brought))
+        columns = tuple(
+            n
+            for n, column in enumerate(query.columns)
+            if not column.source or column.table in tables or f"column:{column.source}" in brought
         )
-    )
+        if columns:
+            found.append(Loss(asked, tables, columns, facts.exported(asked)))
+    return tuple(found)
+
+
+def guards(texts: Sequence[str], lost: Sequence[Loss]) -> tuple[tuple[Loss, ...], ...]:
+    """Return, for each of the statements to come, the losses to compare right before it.
+
+    That is the first statement that destroys anything of a loss; after it the
+    query of that loss may not even run any more.
+    """
+    left, found = list(lost), []
+    for text in texts:
+        table = target(text)
+        mine = [
+            loss
+            for loss in left
+            if destroys(text) and (table is None or not loss.sources or table in loss.sources)
+        ]
+        left = [loss for loss in left if loss not in mine]
+        found.append(tuple(mine))
+    return tuple(found)
+
+
+def destroys(text: str) -> bool:
+    """Whether a statement may take a value from a row; dropping an index or trigger does not."""
+    words = [token.word for token in tokenize(text)]
+    if words[:1] == ["ALTER"]:
+        after = [word for before, word in pairwise(words) if before == "DROP"]
+        return not set(after) <= HARMLESS or bool({"MODIFY", "CHANGE"} & set(words))
+    return words[:2] not in (["DROP", "INDEX"], ["DROP", "TRIGGER"])
 
 
 def findings(
@@ -100,8 +143,3 @@ def findings(
             why = f"{saved.folder} has not exactly the present {loss.rows:,} rows"
         rows.append(Finding(what, where, Level.REFUSED, why, advice))
     return tuple(rows)
-
-
-def _goes(source: str, brought: frozenset[str]) -> bool:
-    table = source.partition(".")[0]
-    return not source or f"column:{source}" in brought or f"table:{table}" in brought

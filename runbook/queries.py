@@ -36,6 +36,11 @@ class Column:
     source: str = ""
     temporal: bool = False
 
+    @property
+    def table(self) -> str:
+        """The table it comes from, empty for an expression."""
+        return self.source.partition(".")[0]
+
 
 @dataclass(frozen=True)
 class Query:
@@ -50,6 +55,11 @@ class Query:
     def file(self) -> str:
         """The name of its file, which is compressed."""
         return f"{self.stem}.tsv.gz"
+
+    @property
+    def tables(self) -> frozenset[str]:
+        """The tables that its columns come from."""
+        return frozenset(column.table for column in self.columns if column.table)
 
     @property
     def census(self) -> str:

@@ -31,3 +31,11 @@ def time_limit(mariadb: bool, seconds: float) -> str:
     if mariadb:
         return f"SET SESSION max_statement_time = {seconds:g}"
     return f"SET SESSION max_execution_time = {int(seconds * 1000)}"
+
+
+def within(select: str, seconds: float, *, mariadb: bool) -> str:
+    """A SELECT that the server itself ends after so many seconds."""
+    if mariadb:
+        return f"SET STATEMENT max_statement_time = {seconds:g} FOR {select}"
+    hint = f"SELECT /*+ MAX_EXECUTION_TIME({int(seconds * 1000)}) */"
+    return select.replace("SELECT", hint, 1)

@@ -101,6 +101,21 @@ class Chunks(Statement):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Guarded(Statement):
+    """A statement that destroys rows: nobody writes its tables while `checks` compare them.
+
+    `opening` are sent first, the last of them takes the locks. Then every row
+    of `checks` must have an equal pair, then `drop` is sent, then `closing`,
+    however it went. `text` shows them all.
+    """
+
+    opening: tuple[str, ...]
+    checks: tuple[str, ...]
+    drop: str
+    closing: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Record(Step):
     """A statement that only keeps the ledger true, such as resolving a leftover row."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 
 from runbook.blockers import blockers
 from runbook.database import LockWait, SqlError
@@ -13,8 +14,10 @@ from runbook.schema import shape
 from runbook.steps import Record, Statement
 
 
-def perform(step: Statement, run: Run) -> Result:
+def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = None) -> Result:
     """Run the statement between its two rows of the ledger, and say what it added.
+
+    `attempt` is what may have to wait for a lock, if it is more than the statement.
 
     Raises:
         StepFailed: the server refused it, or its lock was not to be had in time.
@@ -23,10 +26,13 @@ def perform(step: Statement, run: Run) -> Result:
     before = shape(run.writer, step.table) if step.table else None
     row = run.ledger.started(step.origin, step.checksum, before)
     try:
-        _with_short_waits(step, run)
+        _with_short_waits(step, run, attempt or (lambda: run.writer.execute(step.text)))
     except SqlError as error:
         run.ledger.finished(row, Outcome.FAILED)
         raise StepFailed(f"{step.origin}: {error.message}", advice=error.advice) from error
+    except StepFailed:
+        run.ledger.finished(row, Outcome.FAILED)
+        raise
     after = shape(run.writer, step.table) if step.table else None
     added = after.added_since(before.objects) if before and after else ()
     run.ledger.finished(row, Outcome.CHANGED, added)
@@ -39,7 +45,7 @@ def record(step: Record, run: Run) -> Result:
     return Result(Outcome.CHANGED)
 
 
-def _with_short_waits(step: Statement, run: Run) -> None:
+def _with_short_waits(step: Statement, run: Run, attempt: Callable[[], object]) -> None:
     """Try again while the lock is held by others, never queueing long in front of anybody.
 
     A waiting ALTER makes every later query on its table wait behind it; so it
@@ -49,7 +55,7 @@ def _with_short_waits(step: Statement, run: Run) -> None:
     give_up = time.monotonic() + limits.lock_give_up
     while True:
         try:
-            run.writer.execute(step.text)
+            attempt()
             return
         except LockWait as error:
             holders = blockers(run.reader, run.environment.database.name, step.table, run.writer.id)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from runbook import exports, guards
+from runbook.database import Session
 from runbook.environment import Environment
 from runbook.exports import MANIFEST, SCRIPT, Saved
 from runbook.guards import Choice
@@ -22,10 +24,14 @@ PHASE = "export"
 
 @dataclass(frozen=True)
 class Asked:
-    """A query that the change's files ask for here, and its rows at the time of the look."""
+    """A query that the change's files ask for here, and its rows at the time of the look.
+
+    `seconds` is how long it took to count and sum them up.
+    """
 
     query: Query
     census: Census
+    seconds: float
 
 
 @dataclass(frozen=True)
@@ -76,10 +82,9 @@ def look(site: Site) -> Facts:
         )
         with site.database.snapshot() as session:
             asked = tuple(
-                Asked(query, take_census(session, query))
+                _ask(session, describe(session, stem, choice.text, choice.origin))
                 for stem, choice in choices
                 if not choice.done and not choice.refused
-                for query in (describe(session, stem, choice.text, choice.origin),)
             )
         refused = tuple(choice for _, choice in choices if choice.refused)
         return Facts(asked, refused, ahead.result(), session.server.is_mariadb)
@@ -103,6 +108,12 @@ def text(environment: Environment, queries: tuple[Query, ...], *, mariadb: bool)
     files = ", ".join((*(query.file for query in queries), SCRIPT, MANIFEST))
     sent = "".join(f"{statement};\n" for statement in (*statements, "COMMIT"))
     return f"{sent}-- by SFTP, when complete: {where}/<UTC time>/ with {files}"
+
+
+def _ask(session: Session, query: Query) -> Asked:
+    began = time.monotonic()
+    census = take_census(session, query)
+    return Asked(query, census, time.monotonic() - began)
 
 
 def _step(environment: Environment, change: str, facts: Facts, *, fresh: bool) -> Export:

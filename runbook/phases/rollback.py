@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
-from runbook import guards, ledger
+from runbook import ledger
 from runbook.change import SqlFile
 from runbook.environment import Environment
-from runbook.guards import Choice
+from runbook.guards import Choice, choose
 from runbook.ledger import Book
-from runbook.losses import Loss, brought, findings, losses
+from runbook.losses import Loss, brought, findings, guards, losses
 from runbook.options import Options
 from runbook.phases import export
-from runbook.settings import time_limit
+from runbook.settings import within
 from runbook.site import Site
 from runbook.sqltext import quote_name, quote_string, target
-from runbook.steps import Check, Compare, Finding, Level, Plan, Record, Statement, Step
+from runbook.steps import Check, Compare, Finding, Guarded, Level, Plan, Record, Statement, Step
 
 PHASE = "rollback"
-CLOSE = (
-    "The application must not need these columns and tables any more. A row that it writes "
-    "while they are being dropped is in no export."
-)
+STOP = "the application must not use these tables and columns any more: its statements would fail"
+UTC = "SET SESSION time_zone = '+00:00'"
 
 
 @dataclass(frozen=True)
@@ -64,9 +63,7 @@ def prepare(site: Site, _options: Options) -> Plan:
 def look(site: Site, book: Book) -> Facts:
     """Evaluate the guards of the undo and count what it would destroy; read-only."""
     choices = tuple(
-        (file, choice)
-        for file in site.change.rollback
-        for choice in guards.choose(site.reader, file)
+        (file, choice) for file in site.change.rollback for choice in choose(site.reader, file)
     )
     exported = export.look(site)
     ours = brought(site.reader, book, site.change.name)
@@ -75,7 +72,7 @@ def look(site: Site, book: Book) -> Facts:
 
 def steps(environment: Environment, change: str, facts: Facts) -> tuple[Step, ...]:
     """Return the last check, the undo, the comparison with before, and the ledger's closing."""
-    drops = tuple(_drop(environment, change, file, choice) for file, choice in facts.choices)
+    drops = _drops(environment, change, facts)
     check = (_check(environment, facts),) if facts.drops and facts.losses else ()
     compares = tuple(
         _compare(environment, table, before) for table, before in facts.book.before(change).items()
@@ -89,8 +86,8 @@ def notes(environment: Environment, change: str, facts: Facts) -> tuple[str, ...
     place = f"{environment.backup.host}:{saved.folder}" if saved else ""
     said = [loss.sentence(place) for loss in facts.losses if facts.drops]
     if any(loss.rows for loss in facts.losses) and facts.drops:
-        said.append(CLOSE)
-    kept = [choice for _, choice in facts.choices if choice.done and "stays" in choice.found]
+        said.append(STOP)
+    kept = [choice for _, choice in facts.choices if "stays" in choice.found]
     filled = [e for e in facts.book.of(change) if e.position is not None]
     if kept and filled:
         origins = ", ".join(dict.fromkeys(entry.statement for entry in filled))
@@ -113,20 +110,40 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
 
 
 def _check(environment: Environment, facts: Facts) -> Check:
-    statements = (
-        "SET SESSION time_zone = '+00:00'",
-        time_limit(facts.exports.mariadb, environment.timeouts.statement),
-        *(loss.asked.query.check(loss.asked.census.identity) for loss in facts.losses),
-    )
+    limit = environment.timeouts.statement
+    statements = (UTC, *_checks(facts, facts.losses, limit))
     return Check(
         phase=PHASE,
-        title="the rows to be lost are still the exported ones",
+        title="no other rows would be lost than these",
         where=environment.database.label,
         text=";\n".join(statements),
         statements=statements,
         origin=", ".join(loss.asked.query.origin for loss in facts.losses),
-        timeout=environment.timeouts.statement,
+        timeout=limit,
     )
+
+
+def _checks(facts: Facts, lost: tuple[Loss, ...], limit: float) -> tuple[str, ...]:
+    return tuple(
+        within(
+            loss.asked.query.check(loss.asked.census.identity),
+            limit,
+            mariadb=facts.exports.mariadb,
+        )
+        for loss in lost
+    )
+
+
+def _drops(environment: Environment, change: str, facts: Facts) -> tuple[Statement, ...]:
+    """Return the undo; what destroys rows compares them first, behind the tables' lock."""
+    pending = [choice.text for _, choice in facts.choices if not choice.done]
+    lost = iter(guards(pending, facts.losses))
+    steps = []
+    for file, choice in facts.choices:
+        plain = _drop(environment, change, file, choice)
+        mine = () if choice.done else next(lost)
+        steps.append(_guarded(environment, facts, plain, mine) if mine else plain)
+    return tuple(steps)
 
 
 def _drop(environment: Environment, change: str, file: SqlFile, choice: Choice) -> Statement:
@@ -143,6 +160,31 @@ def _drop(environment: Environment, change: str, file: SqlFile, choice: Choice) 
         table=target(choice.text),
         checksum=file.checksum,
     )
+
+
+def _guarded(
+    environment: Environment, facts: Facts, drop: Statement, lost: tuple[Loss, ...]
+) -> Guarded:
+    """Return a drop that first locks its tables and compares the rows that go with it.
+
+    Should this program go away with the lock, the server ends its session after
+    a minute, and the lock with it.
+    """
+    tables = sorted({*(t for loss in lost for t in loss.sources), *filter(None, (drop.table,))})
+    opening = (
+        f"{UTC}, wait_timeout = 60",
+        "LOCK TABLES " + ", ".join(f"{quote_name(table)} WRITE" for table in tables),
+    )
+    checks = _checks(facts, lost, environment.timeouts.query)
+    closing = ("UNLOCK TABLES", "SET SESSION wait_timeout = 86400")
+    seconds = max(0.1, sum(loss.asked.seconds for loss in lost))
+    said = {field.name: getattr(drop, field.name) for field in dataclasses.fields(drop)}
+    said |= {
+        "text": ";\n".join((*opening, *checks, drop.text, *closing)),
+        "cost": f"others wait for {', '.join(tables)} about {seconds:.1f} s, while the rows are "
+        "compared with the exported ones",
+    }
+    return Guarded(**said, opening=opening, checks=checks, drop=drop.text, closing=closing)
 
 
 def _title(choice: Choice) -> str:
