@@ -97,25 +97,31 @@ def recorded(folder: Path) -> Process | None:
 
 def children(pid: int) -> tuple[Process, ...]:
     """Return the direct children of process `pid` (Linux only)."""
+    return tuple(child for parent, child in _table() if parent == pid)
+
+
+def descendants(*pids: int) -> tuple[Process, ...]:
+    """Return the children of the processes `pids`, theirs, and so on (Linux only)."""
+    table = _table()
+    parents, found = set(pids), list[Process]()
+    while grown := [child for parent, child in table if parent in parents]:
+        found += grown
+        parents = {child.pid for child in grown}
+    return tuple(found)
+
+
+def _table() -> list[tuple[int, Process]]:
+    """Return every process with the number of its parent."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
             fields = stat.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == pid:
-                found.append(Process(int(stat.parent.name), fields[19]))
-    return tuple(found)
-
-
-def descendants(pid: int) -> tuple[Process, ...]:
-    """Return the children of process `pid`, theirs, and so on (Linux only)."""
-    found: tuple[Process, ...] = ()
-    for child in children(pid):
-        found += (child, *descendants(child.pid))
+            found.append((int(fields[1]), Process(int(stat.parent.name), fields[19])))
     return found
 
 
 def marked_processes(sandbox: Path) -> tuple[Process, ...]:
-    """Return every process that carries the mark of `sandbox`, such as detached remote jobs.
+    """Return every process that bears the mark of `sandbox`, such as a detached remote job.
 
     Linux only: elsewhere nothing is found, and what a remote command left ends by itself.
     """

@@ -258,17 +258,16 @@ class Sandbox:
     def _others(self) -> list[Process]:
         """Return what runs in the sandbox beside its servers: sessions and their jobs."""
         servers = [process for process in self.processes().values() if process]
-        running = {*marked_processes(self.root)}
-        for server in servers:
-            running |= {*descendants(server.pid)}
+        below = descendants(*(server.pid for server in servers))
+        running = {*marked_processes(self.root), *below}
         return [process for process in running if process not in servers]
 
 
 def end(root: Path) -> None:
     """End every process of the sandbox in `root`, also a half-started one, and delete it."""
     parts = [root / name for name in ("database", *NAMES)]
-    servers = [process for part in parts if (process := recorded(part))]
-    sessions = [session for server in servers for session in descendants(server.pid)]
+    servers = [process for part in parts if (process := recorded(part)) and process.alive()]
+    sessions = descendants(*(server.pid for server in servers))
     for process in (*servers, *sessions):
         process.end()
     # What a host was asked to run may live on by itself, and may be starting more.
