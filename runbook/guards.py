@@ -8,11 +8,11 @@ taken instead of run (sql/README.md has the protocol).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runbook.change import SqlFile
 from runbook.database import Session, SqlError, as_text
-from runbook.errors import Refusal, StepFailed
+from runbook.errors import StepFailed
 from runbook.sqltext import (
     Assign,
     Deallocate,
@@ -48,14 +48,15 @@ class Choice:
     @property
     def origin(self) -> str:
         """Where it stands, as `file:line`."""
-        return f"{self.statement.file}:{self.statement.line}"
+        return self.statement.source
 
 
 def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tuple[Choice, ...]:
     """Evaluate a file's guards on a read-only session and return what it asks for, in order.
 
     With `take_reads` its SELECTs are what is asked for (export files);
-    otherwise they only run.
+    otherwise they only run. A guard that stands right before a statement which
+    cannot be prepared (such as DROP TRIGGER on MySQL) is that statement's.
 
     Raises:
         StepFailed: a guard itself fails, with file and line.
@@ -63,30 +64,37 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
     choices: list[Choice] = []
     assigned: dict[str, Statement] = {}
     prepared: dict[str, Choice] = {}
+    guard: Choice | None = None
     for statement in file.statements:
-        where = f"{statement.file}:{statement.line}"
         try:
-            match recognise(statement.text):
+            said = recognise(statement.text)
+            if guard and not isinstance(said, Deallocate):
+                choices += _executed(session, guard, statement, take_reads)
+                guard = None
+            match said:
                 case Assign(variables) if is_read(statement.text):
                     session.execute(statement.text)
                     assigned |= dict.fromkeys(variables, statement)
                 case Prepare(name, variable):
-                    guard = assigned.get(variable, statement)
-                    prepared[name] = _prepared(session, guard, variable)
+                    decided = assigned.get(variable, statement)
+                    prepared[name] = _prepared(session, decided, variable)
                 case Execute(name):
-                    choices += _executed(session, _known(prepared, name, where), take_reads)
+                    guard = _known(prepared, name, statement)
                 case Deallocate():
                     pass
                 case _ if _is_select(statement.text) and take_reads:
                     choices.append(Choice(statement, statement.text))
                 case _ if is_read(statement.text):
                     session.execute(statement.text)
-                case _:
+                case _ if not choices or choices[-1].statement is not statement:
                     choices.append(Choice(statement, statement.text))
         except SqlError as error:
             raise StepFailed(
-                f"{where}: {error.message}", advice="The guard itself fails: mend the file."
+                f"{statement.source}: {error.message}",
+                advice="The guard itself fails: mend the file.",
             ) from error
+    if guard:
+        choices += _executed(session, guard, None, take_reads)
     return tuple(choices)
 
 
@@ -96,7 +104,7 @@ def _prepared(session: Session, statement: Statement, variable: str) -> Choice:
     found, about = (as_text(value) for value in told)
     if text is None:
         raise StepFailed(
-            f"{statement.file}:{statement.line}: @{variable} is NULL",
+            f"{statement.source}: @{variable} is NULL",
             advice="Its guard chose nothing: each case must yield a text.",
         )
     chosen = as_text(text).strip()
@@ -105,17 +113,25 @@ def _prepared(session: Session, statement: Statement, variable: str) -> Choice:
     return Choice(statement, chosen, found, about, done=chosen.lower() == NOTHING)
 
 
-def _executed(session: Session, choice: Choice, take_reads: bool) -> tuple[Choice, ...]:
-    reads = not choice.done and not choice.refused and is_read(choice.text)
+def _executed(
+    session: Session, guard: Choice, following: Statement | None, take_reads: bool
+) -> tuple[Choice, ...]:
+    """Return what an EXECUTE asks for, given the statement that follows it."""
+    if following and recognise(following.text) is None and not is_read(following.text):
+        needed = guard.text.lower() == NOTHING
+        return (replace(guard, statement=following, text=following.text, done=not needed),)
+    reads = not guard.done and not guard.refused and is_read(guard.text)
     if reads and not take_reads:
-        session.execute(choice.text)
+        session.execute(guard.text)
         return ()
-    return (choice,)
+    return (guard,)
 
 
-def _known(prepared: dict[str, Choice], name: str, where: str) -> Choice:
+def _known(prepared: dict[str, Choice], name: str, statement: Statement) -> Choice:
     if name not in prepared:
-        raise Refusal(f"{where}: EXECUTE {name}, but nothing of that name was prepared above")
+        raise StepFailed(
+            f"{statement.source}: EXECUTE {name}, but nothing of that name was prepared above"
+        )
     return prepared[name]
 
 

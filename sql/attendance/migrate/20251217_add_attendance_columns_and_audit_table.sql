@@ -13,6 +13,7 @@
    these out. */
 
 /* The wrong database is the likeliest reason for a missing table. */
+SET @object = 'table event_participants';
 SET @wanted = 'BASE TABLE';
 SET @found = COALESCE((
   SELECT CONVERT(TABLE_TYPE USING utf8mb4) COLLATE utf8mb4_bin
@@ -29,6 +30,7 @@ DEALLOCATE PREPARE step;
    itself. Some environments have the column as nullable already. That is
    accepted: the backfill fills its NULLs, and the application reads NULL as
    unknown. */
+SET @object = 'column event_participants.attendance_status';
 SET @wanted = 'enum(''unknown'',''present'',''late'',''absent'') NOT NULL DEFAULT unknown';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT_WS(' ',
@@ -51,6 +53,7 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+SET @object = 'column event_participants.attendance_marked_at';
 SET @wanted = 'timestamp NULL';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT_WS(' ',
@@ -72,6 +75,7 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+SET @object = 'column event_participants.attendance_marked_by';
 SET @wanted = 'int NULL';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT_WS(' ',
@@ -95,6 +99,7 @@ DEALLOCATE PREPARE step;
 
 /* The notes take the character set of their table. One that is there must be
    utf8mb4 or the same as its table. */
+SET @object = 'column event_participants.attendance_notes';
 SET @wanted = 'text NULL';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT_WS(' ',
@@ -119,6 +124,7 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+SET @object = 'column event_participants.attendance_updated_at';
 SET @wanted = 'timestamp NULL';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT_WS(' ',
@@ -142,6 +148,7 @@ DEALLOCATE PREPARE step;
 
 /* MySQL has IS_VISIBLE in information_schema.STATISTICS, MariaDB has IGNORED.
    The name that the server lacks resolves to the outer row instead. */
+SET @object = 'index idx_participants_event_attendance';
 SET @wanted = '(event_id, attendance_status)';
 SET @found = COALESCE((
   SELECT (
@@ -178,6 +185,7 @@ DEALLOCATE PREPARE step;
    A table that is there is compared column by column, with its primary and
    unique keys by their columns, its foreign keys, engine and character set.
    Further non-unique indexes are tuning: more or fewer of them are accepted. */
+SET @object = 'table event_attendance_audit';
 SET @difference = (
   SELECT GROUP_CONCAT(object, ' is ', COALESCE(found, 'absent'), ' (wanted ', COALESCE(wanted, 'absent'), ')'
     ORDER BY object SEPARATOR ', ')

@@ -4,6 +4,7 @@
    was there before stays: that text is no SQL, so mysql stops this file here.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
+SET @object = 'trigger trg_event_attendance_audit_no_update';
 SET @found = CASE
   WHEN NOT EXISTS (
     SELECT 1 FROM information_schema.TRIGGERS

@@ -3,6 +3,7 @@
    finished, and it is there now and was not before.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
+SET @object = 'table event_attendance_audit';
 SET @found = CASE
   WHEN NOT EXISTS (
     SELECT 1 FROM information_schema.TABLES

@@ -4,6 +4,7 @@
    finished, and it is there now and was not before.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
+SET @object = 'index idx_participants_event_attendance';
 SET @found = CASE
   WHEN NOT EXISTS (
     SELECT 1 FROM information_schema.STATISTICS

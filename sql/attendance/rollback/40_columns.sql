@@ -5,6 +5,7 @@
    finished, and the column is there now and was not before.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
+SET @object = 'attendance columns of event_participants';
 SET @added = (
   SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION DESC)
   FROM (
