@@ -52,7 +52,7 @@ def up(_c: Context, server: str = "mariadb", rows: str = "200000", partial: bool
                 [
                     "next  invoke preflight --env=sandbox",
                     "      invoke migrate --env=sandbox --dry-run",
-                    "look  ssh -F .sandbox/ssh_config db1",
+                    f"look  {_ssh(sandbox)} -F .sandbox/ssh_config db1",
                     "      .sandbox/bin/mysql --defaults-extra-file=.sandbox/root.cnf vaulteer",
                     "stop  invoke sandbox.down",
                 ]
@@ -96,6 +96,12 @@ def _describe(sandbox: Sandbox) -> str:
         where = f"127.0.0.1:{ports[name]}" if process else "does not run"
         lines.append(f"  {name:9}{where:17}{about if name == 'database' else 'sshd'}")
     return "\n".join(lines)
+
+
+def _ssh(sandbox: Sandbox) -> str:
+    from sandbox.packages import on_path  # noqa: PLC0415
+
+    return "ssh" if on_path("ssh") else str(sandbox.hosts["db1"].programs.ssh)
 
 
 def _refuse_another(sandbox: Sandbox, wanted: Flavour) -> None:
