@@ -17,7 +17,6 @@ from sandbox.processes import Process, descendants, marked_processes, wait_until
 from sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).parent.parent
-SERVERS = ("mariadb", "mysql")
 
 
 def ssh(sandbox: Sandbox, host: str, command: str, stdin: str = "") -> tuple[int, str]:
