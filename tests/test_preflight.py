@@ -261,7 +261,7 @@ def tiny(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_a_full_disk_is_refused_with_the_numbers(here: Place, tiny: Path) -> None:
-    """A disk smaller than the estimate of the dump is refused, with both sizes; a near one warns."""
+    """A disk smaller than the estimate of the dump is refused, with both sizes."""
     row = here.look(backup={"folder": str(tiny / "not" / "yet")}).one("backup folder")
     assert row.level is Level.WARNING
     here.sandbox.reset(rows=20_000)
