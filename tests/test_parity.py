@@ -17,7 +17,8 @@ from tests.support import Bench, Ran, bench
 
 READS = ("SHOW", "EXPLAIN")
 HARMLESS = re.compile(
-    r"SET (NAMES|AUTOCOMMIT|SESSION|@|time_zone)|PREPARE|EXECUTE|DEALLOCATE"
+    r"SET (NAMES|AUTOCOMMIT|SESSION|@|time_zone|STATEMENT max_statement_time = [\d.]+ FOR SELECT)"
+    r"|PREPARE|EXECUTE|DEALLOCATE"
     r"|START TRANSACTION .*READ ONLY|COMMIT|ROLLBACK",
     re.IGNORECASE,
 )
@@ -78,9 +79,21 @@ def rendered(place: Bench, ran: Ran) -> list[re.Pattern[str]]:
     """Return what the preview says the writing session sends, as patterns."""
     environment = inventory.load(place.folder / "inventory.yaml").environment("test")
     pending = [s for s in ran.document["planned"] if not s["done"]]
-    sql = [s for s in pending if s["kind"] in {"statement", "chunks", "record"}]
     around = render.around(Plan("test", "", "", (STAND_IN,)), environment)
-    return [_pattern(text) for text in (*(s["text"] for s in sql), *around)]
+    return [_pattern(text) for text in (*statements(pending), *around)]
+
+
+def statements(pending: list[dict[str, Any]]) -> list[str]:
+    """Return the statements that steps show, one by one and in order."""
+    texts = []
+    for step in pending:
+        if step["kind"] in {"statement", "chunks", "record"}:
+            texts.append(step["text"])
+        elif step["kind"] == "guarded":
+            parts = [*step["opening"], *step["checks"], step["drop"], *step["closing"]]
+            assert step["text"] == ";\n".join(parts)
+            texts += parts
+    return texts
 
 
 def _pattern(template: str) -> re.Pattern[str]:
@@ -138,6 +151,6 @@ def test_a_dry_run_only_reads_and_a_run_sends_what_was_previewed(place: Bench, p
     ]
     assert unseen == []
     assert all(only_reads(s) for s in seen.sessions() if s not in writers)
-    sql = [s["text"] for s in pending if s["kind"] in {"statement", "chunks", "record"}]
+    sql = [text for text in statements(pending) if not text.startswith("SET SESSION")]
     order = list(dict.fromkeys(text for s in writers for text in s if text in sql))
     assert order == list(dict.fromkeys(sql))
