@@ -1,8 +1,9 @@
 """Whether the account's grants suffice for each phase, and what happens where they do not.
 
 What a dump does without a privilege was measured with mariadb-dump 10.11 and
-mysqldump 9.7: without TRIGGER it leaves every trigger out and exits 0, and so
-it does with other accounts' routines; without SHOW VIEW or EVENT it stops.
+mysqldump 9.7: without TRIGGER it leaves every trigger out and exits 0 (where
+the account may write, MariaDB lists the triggers and the dump stops), and so it
+does with other accounts' routines; without SHOW VIEW or EVENT it stops.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from runbook.steps import Finding, Level
 DUMP = {
     "SELECT": "the dump stops at the first table",
     "SHOW VIEW": "the dump stops at the first view",
-    "TRIGGER": "the dump leaves out every trigger without a word",
+    "TRIGGER": "the dump leaves every trigger out without a word, or stops at the first",
     "EVENT": "the dump stops at the events",
 }
 MIGRATE = ("SELECT", "INSERT", "UPDATE", "CREATE", "ALTER", "INDEX")
