@@ -11,20 +11,14 @@ from pathlib import Path
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from runbook.sqltext import quote_name, quote_string
+from runbook import ledger
+from runbook.sqltext import Assign, Prepare, quote_name, quote_string, recognise
+from runbook.statements import split
 from sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).parent.parent
 NAME = "sql-files `1`"
 """The database's name: it needs quoting, so a file that names its database would fail."""
-
-LEDGER = """\
-CREATE TABLE runbook_ledger (
-  id BIGINT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
-  change_name VARCHAR(100) NOT NULL,
-  added TEXT NULL,
-  undone_at DATETIME(6) NULL
-) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4"""
 
 OBJECTS = """\
 SELECT CONCAT('table:', TABLE_NAME) FROM information_schema.TABLES WHERE TABLE_SCHEMA = DATABASE()
@@ -36,6 +30,14 @@ UNION ALL SELECT CONCAT('trigger:', TRIGGER_NAME) FROM information_schema.TRIGGE
 WHERE TRIGGER_SCHEMA = DATABASE()"""
 
 Rows = list[tuple[object, ...]]
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What a guard found, and the text that it chose."""
+
+    found: str
+    text: str
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,54 @@ class Schema:
             check=False,
         )
 
-    def apply(self, *files: Path) -> str:
-        """Run files one after the other with the plain client; return what they print."""
-        printed = ""
-        for file in files:
-            done = self.client(file)
-            assert done.returncode == 0, f"{file}: {done.stderr}"
-            printed += done.stdout
-        return printed
+    def apply(self, files: Path, *options: str) -> str:
+        """Run a file, or a folder's files at once, with the plain client; return what it prints."""
+        done = self.client("".join(file.read_text() for file in sql_files(files)), *options)
+        assert done.returncode == 0, f"{files}: {done.stderr}"
+        return done.stdout
+
+    def wrong(self, verify: Path) -> dict[str, tuple[str, str]]:
+        """Run the checks of a folder; return expected and actual of those that do not hold."""
+        rows: Rows = []
+        for file in sql_files(verify):
+            for statement in split(file.read_text(), file.name):
+                rows += self.run(statement.text)
+        assert rows
+        told = [(str(name), str(expected), str(actual)) for name, expected, actual in rows]
+        return {name: (expected, actual) for name, expected, actual in told if expected != actual}
 
     def run(self, *statements: str) -> Rows:
         """Run statements in the session and return the rows of the last one."""
         with self.connection.cursor() as cursor:
+            rows: Rows = []
             for statement in statements:
                 cursor.execute(statement)
-            return [tuple(row) for row in cursor.fetchall()]
+                rows = [tuple(row) for row in cursor.fetchall()]
+            return rows
+
+    def lay(self, base: Path, charset: str = "utf8mb4") -> None:
+        """Make the database anew with what `base` lays in it."""
+        self.run(
+            f"DROP DATABASE IF EXISTS {quote_name(NAME)}",
+            f"CREATE DATABASE {quote_name(NAME)} CHARACTER SET {charset}",
+            f"USE {quote_name(NAME)}",
+        )
+        self.apply(base)
+
+    def chosen(self, file: Path) -> list[Chosen]:
+        """Evaluate a file's guards in a read-only session, as the program does to plan."""
+        chosen = []
+        with self.server.root_connection(NAME) as connection, connection.cursor() as cursor:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
+            for statement in split(file.read_text(), file.name):
+                match recognise(statement.text):
+                    case Assign():
+                        cursor.execute(statement.text)
+                    case Prepare(_, variable):
+                        cursor.execute(f"SELECT @found, @{variable}")
+                        found, text = cursor.fetchone() or (None, None)
+                        chosen.append(Chosen(str(found), str(text)))
+        return chosen
 
     def definition(self, table: str) -> str:
         """Return SHOW CREATE TABLE."""
@@ -83,7 +118,7 @@ class Schema:
         names = [
             str(row[0]) for row in self.run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
         ]
-        return {name: self.definition(name) for name in names if name != "runbook_ledger"}
+        return {name: self.definition(name) for name in names if name != ledger.TABLE}
 
     def objects(self) -> frozenset[str]:
         """Return tables, columns, indexes and triggers as the ledger spells them."""
@@ -92,28 +127,44 @@ class Schema:
             for row in self.run(OBJECTS)
         )
 
-    def record(self, change: str, added: Sequence[str]) -> None:
-        """Write a ledger that says what a change added."""
-        values = ", ".join(quote_string(value) for value in (change, ",".join(sorted(added))))
+    def record(self, change: str, added: Sequence[str], *, target: str = "") -> None:
+        """Write a ledger with one row that says what a change added.
+
+        With `target` the row was started on that table and never finished.
+        """
+        row = {
+            "entry": "statement",
+            "run": "r1",
+            "phase": "migrate",
+            "change_name": change,
+            "plan": "p1",
+            "operator": "somebody",
+            "host": "somewhere",
+            "connection_id": "1",
+            "started_at": "2025-01-01",
+            **({} if target else {"added": ",".join(sorted(added)), "finished_at": "2025-01-01"}),
+            **({"target": target, "before_objects": ""} if target else {}),
+        }
+        values = ", ".join(quote_string(value) for value in row.values())
         self.run(
-            "DROP TABLE IF EXISTS runbook_ledger",
-            LEDGER,
-            f"INSERT INTO runbook_ledger (change_name, added) VALUES ({values})",
+            f"DROP TABLE IF EXISTS {ledger.TABLE}",
+            ledger.CREATE,
+            f"INSERT INTO {ledger.TABLE} ({', '.join(row)}) VALUES ({values})",
         )
+
+
+def sql_files(path: Path) -> list[Path]:
+    """Return the SQL files of a folder in name order, or the file itself."""
+    return sorted(path.glob("*.sql")) if path.is_dir() else [path]
 
 
 @contextmanager
-def schema(server: Sandbox, base: Path) -> Iterator[Schema]:
+def schema(server: Sandbox, base: Path, charset: str = "utf8mb4") -> Iterator[Schema]:
     """Make the database anew with what `base` lays in it; drop it afterwards."""
     with server.root_connection(None) as connection:
         made = Schema(server, connection)
-        made.run(
-            f"DROP DATABASE IF EXISTS {quote_name(NAME)}",
-            f"CREATE DATABASE {quote_name(NAME)} CHARACTER SET utf8mb4",
-            f"USE {quote_name(NAME)}",
-        )
         try:
-            made.apply(base)
+            made.lay(base, charset)
             yield made
         finally:
             made.run(f"DROP DATABASE {quote_name(NAME)}")

@@ -114,7 +114,11 @@ def oracle(request: pytest.FixtureRequest) -> Iterator[Oracle]:
             "SET GLOBAL general_log = ON",
         )
         yield Oracle(schema)
-        schema.run("SET GLOBAL general_log = OFF", *(text.format("OFF") for text in raw))
+        schema.run(
+            "SET GLOBAL general_log = OFF",
+            *(text.format("OFF") for text in raw),
+            f"DROP DATABASE {quote_name(NAME)}",
+        )
 
 
 def texts(script: str) -> list[str]:

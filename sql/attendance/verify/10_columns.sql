@@ -12,16 +12,19 @@ FROM (
   UNION ALL SELECT 'attendance_notes', 'text NULL', NULL
   UNION ALL SELECT 'attendance_updated_at', 'timestamp NULL', NULL
   UNION ALL
-  SELECT CONVERT(LOWER(COLUMN_NAME) USING utf8mb4) COLLATE utf8mb4_bin, NULL,
+  SELECT CONVERT(LOWER(c.COLUMN_NAME) USING utf8mb4) COLLATE utf8mb4_bin, NULL,
     CONVERT(CONCAT_WS(' ',
-      IF(COLUMN_TYPE LIKE 'int(%', CONCAT('int', SUBSTRING_INDEX(COLUMN_TYPE, ')', -1)), COLUMN_TYPE),
-      IF(COLUMN_NAME = 'attendance_status', NULL, IF(IS_NULLABLE = 'YES', 'NULL', 'NOT NULL')),
-      CONCAT('DEFAULT ', TRIM(BOTH '''' FROM NULLIF(COLUMN_DEFAULT, 'NULL'))),
-      NULLIF(EXTRA, '')
+      IF(c.COLUMN_TYPE LIKE 'int(%', CONCAT('int', SUBSTRING_INDEX(c.COLUMN_TYPE, ')', -1)), c.COLUMN_TYPE),
+      IF(c.CHARACTER_SET_NAME = 'utf8mb4' OR t.TABLE_COLLATION LIKE CONCAT(c.CHARACTER_SET_NAME, '_%')
+        OR c.COLUMN_NAME = 'attendance_status', NULL, CONCAT('CHARACTER SET ', c.CHARACTER_SET_NAME)),
+      IF(c.COLUMN_NAME = 'attendance_status', NULL, IF(c.IS_NULLABLE = 'YES', 'NULL', 'NOT NULL')),
+      CONCAT('DEFAULT ', TRIM(BOTH '''' FROM NULLIF(c.COLUMN_DEFAULT, 'NULL'))),
+      NULLIF(c.EXTRA, '')
     ) USING utf8mb4) COLLATE utf8mb4_bin
-  FROM information_schema.COLUMNS
+  FROM information_schema.COLUMNS AS c
+  JOIN information_schema.TABLES AS t USING (TABLE_SCHEMA, TABLE_NAME)
   WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = 'event_participants'
-    AND COLUMN_NAME IN ('attendance_status', 'attendance_marked_at', 'attendance_marked_by',
+    AND c.COLUMN_NAME IN ('attendance_status', 'attendance_marked_at', 'attendance_marked_by',
       'attendance_notes', 'attendance_updated_at')
 ) AS both_sides
 GROUP BY object

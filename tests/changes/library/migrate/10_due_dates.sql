@@ -1,4 +1,5 @@
 /* Adds loans.due_on with its index, and the table reminders. */
+SET @object = 'column loans.due_on';
 SET @wanted = 'date NULL';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT_WS(' ',
@@ -19,6 +20,7 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+SET @object = 'index idx_loans_due';
 SET @wanted = '(due_on, returned_on)';
 SET @found = COALESCE((
   SELECT CONVERT(CONCAT(
@@ -37,6 +39,7 @@ PREPARE step FROM @ddl;
 EXECUTE step;
 DEALLOCATE PREPARE step;
 
+SET @object = 'table reminders';
 SET @wanted = 'reminder_id, loan_id, sent_on';
 SET @found = COALESCE((
   SELECT CONVERT(GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION SEPARATOR ', ') USING utf8mb4) COLLATE utf8mb4_bin

@@ -1,0 +1,76 @@
+"""What every SQL file of a change must be like, read without a server (see sql/README.md)."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from runbook.sqltext import is_read, leading_keywords, mentions_variable, recognise
+from runbook.statements import split
+from tests.schemas import PROJECT
+
+CHANGES = (PROJECT / "sql" / "attendance", PROJECT / "tests" / "changes" / "library")
+FILES = [file for change in CHANGES for file in sorted(change.glob("*/*.sql"))]
+DIRECT = {("CREATE", "TRIGGER"), ("DROP", "TRIGGER")}
+"""What MySQL cannot PREPARE."""
+
+each_file = pytest.mark.parametrize(
+    "file", FILES, ids=lambda file: str(file.relative_to(file.parents[2]))
+)
+
+
+def test_both_changes_are_complete() -> None:
+    """A change has migrate, verify, export and rollback."""
+    for change in CHANGES:
+        assert {folder.name for folder in change.iterdir()} == {
+            "migrate",
+            "verify",
+            "export",
+            "rollback",
+        }
+
+
+@each_file
+def test_a_naive_runner_sees_the_same_statements(file: Path) -> None:
+    """Cut at every semicolon, a file yields the very statements, and none begins with `--`."""
+    pieces = [piece.strip() for piece in file.read_text().split(";") if piece.strip()]
+    assert not [piece for piece in pieces if piece.startswith("--")]
+    assert [[s.text for s in split(piece, file.name)] for piece in pieces] == [
+        [s.text] for s in split(file.read_text(), file.name)
+    ]
+
+
+@each_file
+def test_comments_confuse_nobody(file: Path) -> None:
+    """Comments are `/* */` at the start of a line, without quotes and semicolons."""
+    text = file.read_text()
+    for comment in re.findall(r"/\*.*?\*/", text, re.DOTALL):
+        assert not set(comment) & set("'\"`;#"), comment
+    assert not re.search(r"^\s*(--|#)", text, re.MULTILINE)
+    assert not re.search(r"\S.*/\*", text)
+
+
+@each_file
+def test_every_change_of_a_file_can_be_planned(file: Path) -> None:
+    """A statement is a read, a part of the guard protocol, or one of the few direct changes."""
+    spans: set[str] = set()
+    for statement in split(file.read_text(), file.name):
+        text = statement.text
+        spans |= {v for v in ("chunk_from", "chunk_to") if text.startswith(f"SET @{v} = (")}
+        if recognise(text) or is_read(text):
+            continue
+        assert file.parent.name in {"migrate", "rollback"}, text
+        if leading_keywords(text)[:1] == ("UPDATE",):
+            assert spans == {"chunk_from", "chunk_to"}
+            assert all(mentions_variable(text, name) for name in spans)
+        else:
+            assert leading_keywords(text)[:2] in DIRECT, text
+
+
+@each_file
+def test_sql_works_in_every_sql_mode(file: Path) -> None:
+    """Strings have single quotes and no backslash, so ANSI_QUOTES and its like don't matter."""
+    assert '"' not in file.read_text()
+    assert "\\" not in file.read_text()
