@@ -50,7 +50,7 @@ def changed(_journal: Journal, event: object) -> bool:
 
 MOMENTS: dict[str, Callable[[], None]] = {
     "after a step": lambda: after(Journal, "__call__", changed),
-    "after its ledger row was opened": lambda: after(Ledger, "started"),
+    "after its ledger row was opened": lambda: after(Ledger, "started", second()),
     "before its ledger row is closed": lambda: setattr(Ledger, "finished", die),
     "inside a range of the backfill": lambda: after(Ledger, "reached", second()),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import signal
 import subprocess
 import sys
@@ -27,6 +28,13 @@ def killed(place: Bench, command: str, moment: str) -> bool:
     )
     assert done.returncode in {0, -signal.SIGKILL}, done.stdout + done.stderr
     return done.returncode != 0
+
+
+def deaths(place: Bench, command: str, moment: str) -> int:
+    """Run a command until it lives to its end; return how often it died before."""
+    return sum(
+        1 for _ in itertools.takewhile(lambda _: killed(place, command, moment), range(TRIES))
+    )
 
 
 def once(place: Bench) -> None:
@@ -58,13 +66,12 @@ def _killed_again_and_again(sandbox: Sandbox, folder: Path, moment: str) -> None
     sandbox.reset(rows=4000, partial=True)
     place = bench(sandbox, folder, policy={"chunk_time": "1ms"})
     before = place.schema()
-    times = sum(1 for _ in iter(lambda: killed(place, "migrate", moment), False))
-    assert 1 <= times < TRIES
+    assert 1 <= deaths(place, "migrate", moment) < TRIES
     assert place.run("migrate").document["outcome"] == "ok"
     assert place.run("verify").status == 0
     once(place)
     assert place.run("export").status == 0
-    sum(1 for _ in iter(lambda: killed(place, "rollback", moment), False))
+    assert deaths(place, "rollback", moment) < TRIES
     assert place.run("rollback").status == 0
     assert place.schema() == before
     assert place.run("migrate").status == 0

@@ -20,4 +20,5 @@ def perform(step: Command, run: Run) -> Result:
             f"{step.where}: exit status {done.status}: {step.title}", output=done.tail()
         )
     lines = done.out.strip().splitlines()
-    return Result(Outcome.CHANGED, lines[-1] if lines else "", output=done.tail())
+    outcome = Outcome.CHANGED if step.changes else Outcome.OK
+    return Result(outcome, lines[-1] if lines else "", output=done.tail())
