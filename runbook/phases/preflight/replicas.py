@@ -87,7 +87,7 @@ def unwatched(
             "replication",
             where,
             Level.WARNING,
-            f"{len(connected)} replicas are connected ({', '.join(sorted(set(connected)))}), "
+            f"replicas: {len(connected)} connected ({', '.join(sorted(set(connected)))}), "
             f"the inventory names {len(environment.database.replicas)}",
             "Add them under database.replicas: the backfill then waits for them.",
         )
