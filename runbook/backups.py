@@ -24,8 +24,9 @@ class Manifest:
 
     `started` is seconds since 1970 in UTC, by the backup host's clock; `bytes`
     is the file's size, `sql_bytes` that of the SQL in it. `objects` are like
-    `table:users` or `trigger:trg_a`. `bound` are those created under their
-    database's name, `mentions` those that name it in their text.
+    `table:users` or `trigger:trg_a`, `definers` like `root@localhost`. `bound`
+    are those created under their database's name, `mentions` those that name
+    it in their text.
     """
 
     file: str
@@ -41,6 +42,7 @@ class Manifest:
     sql_bytes: int
     sha256: str
     objects: tuple[str, ...]
+    definers: tuple[str, ...]
     bound: tuple[str, ...]
     mentions: tuple[str, ...]
 
@@ -82,8 +84,8 @@ def parse(text: str) -> Manifest:
             file=str(said["file"]),
             database=str(said["database"]),
             server=str(said["server"]),
-            character_set=str(said["character_set"]),
-            collation=str(said["collation"]),
+            character_set=_plain(said["character_set"]),
+            collation=_plain(said["collation"]),
             program=str(said["program"]),
             started=datetime.strptime(said["started"], "%Y-%m-%dT%H:%M:%SZ")
             .replace(tzinfo=UTC)
@@ -94,11 +96,19 @@ def parse(text: str) -> Manifest:
             sql_bytes=int(said["sql_bytes"]),
             sha256=str(said["sha256"]),
             objects=tuple(map(str, said["objects"])),
+            definers=tuple(map(str, said["definers"])),
             bound=tuple(map(str, said["bound"])),
             mentions=tuple(map(str, said["mentions"])),
         )
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError("its manifest cannot be read") from error
+
+
+def _plain(word: str) -> str:
+    """Return a word that goes into a statement as it is."""
+    if not re.fullmatch(r"[A-Za-z0-9_]+", word):
+        raise ValueError(word)
+    return word
 
 
 def inspect(name: str, size: int, modified: int, manifest: str, database: str) -> Backup:

@@ -34,7 +34,7 @@ def prepare(site: Site, options: Options) -> Plan:
     """Look, and return the plan of a backup."""
     environment = site.environment
     with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead = pool.submit(preflight.look, site)
+        ahead = pool.submit(preflight.look, site, guards=False)
         facts = look(site)
         found = preflight.findings(environment, ahead.result())
     return Plan(

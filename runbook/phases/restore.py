@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runbook import dumphost, jobs
 from runbook.backups import Backup, Manifest
+from runbook.database import Session, as_text
 from runbook.dumphost import Facts
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.options import Options
 from runbook.phases.backup import EXAMINE, described
+from runbook.phases.preflight import grants, server
+from runbook.phases.preflight.needs import RESTORE, Account
 from runbook.phases.preflight.units import age
 from runbook.site import Site
 from runbook.sqltext import quote_name
@@ -21,6 +25,10 @@ PHASE = "restore"
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
 SYSTEM = {"mysql", "sys", "information_schema", "performance_schema"}
 EXISTS = "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE LOWER(SCHEMA_NAME) = LOWER(%s)"
+OF_KINDS = {"CREATE VIEW": "view", "TRIGGER": "trigger", "EVENT": "event"}
+"""Privileges that a restore needs only for some kinds of objects."""
+OTHERS_DEFINER = {"MariaDB": "SET USER", "MySQL": "SET_ANY_DEFINER"}
+"""What lets an account create objects in another one's name; SUPER does too."""
 
 
 @dataclass(frozen=True)
@@ -28,6 +36,7 @@ class Found:
     """What a look found: the backup host with the restore's own job; whether `into` `exists`."""
 
     host: Facts
+    account: Account
     into: str
     exists: bool
 
@@ -50,8 +59,8 @@ def prepare(site: Site, options: Options) -> Plan:
 
 def look(site: Site, into: str) -> Found:
     """Look at the backup host and for a database called `into`; read-only."""
-    facts = dumphost.look(site, _job_folder(site.environment, into))
-    return Found(facts, into, bool(site.reader.value(EXISTS, (into,))))
+    host = dumphost.look(site, _job_folder(site.environment, into))
+    return Found(host, _account(site.reader), into, bool(site.reader.value(EXISTS, (into,))))
 
 
 def choose(environment: Environment, facts: Facts, wanted: str) -> Backup:
@@ -73,54 +82,92 @@ def choose(environment: Environment, facts: Facts, wanted: str) -> Backup:
 
 def findings(environment: Environment, found: Found, dump: Backup) -> tuple[Finding, ...]:
     """Return what forbids the restore, or what to know of it."""
-    server, host, job = environment.database.label, environment.backup.host, found.host.job
-    drop = f"DROP DATABASE {quote_name(found.into)};"
-    rows = []
-    if dump.defect:
-        again = f"invoke backup --env={environment.name} makes a new one."
-        rows.append(Finding("backup", host, Level.REFUSED, f"{dump.name}: {dump.defect}", again))
-    else:
-        rows.append(Finding("backup", host, Level.OK, described(found.host, dump)))
-    if found.exists and not job.running and not _loaded(found, dump):
-        detail = f"the database {found.into} is there already; a restore only makes new ones"
-        if job.state in ("ended", "died") and job.name:
-            detail += f" (a restore of {job.name} into it began {age(job.seconds)} ago and failed)"
-        advice = f"Choose another name. If it may go: {drop}"
-        rows.append(Finding("database", server, Level.REFUSED, detail, advice))
-    if job.running and job.name not in ("", dump.name):
-        detail = f"a restore of {job.name} into {found.into} is running"
-        rows.append(Finding("database", server, Level.REFUSED, detail, "Wait until it has ended."))
-    if dump.manifest and dump.manifest.bound:
+    if dump.manifest is None or dump.defect:
+        advice = f"invoke backup --env={environment.name} --fresh makes a new one."
+        detail = f"{dump.name}: {dump.defect}"
+        return (Finding("backup", environment.backup.host, Level.REFUSED, detail, advice),)
+    return (
+        Finding("backup", environment.backup.host, Level.OK, described(found.host, dump)),
+        *_of_target(environment, found, dump),
+        *_of_contents(environment, found, dump.manifest),
+        *_of_rights(environment, found, dump.manifest),
+    )
+
+
+def _of_target(environment: Environment, found: Found, dump: Backup) -> Iterator[Finding]:
+    where, job = environment.database.label, found.host.job
+    if job.running:
+        if job.name not in ("", dump.name):
+            detail = f"a restore of {job.name} into {found.into} is running"
+            yield Finding("database", where, Level.REFUSED, detail, "Wait until it has ended.")
+    elif found.exists and not _loaded(found, dump):
+        detail = f"{found.into} is there already, and a restore only makes new databases"
+        if job.name:
+            ended = "was loaded into it" if job.succeeded else "was not loaded into it wholly"
+            detail += f" ({job.name} {ended} {age(job.seconds)} ago)"
+        advice = f"Choose another name. If it may go: {_drop(found.into)}"
+        yield Finding("database", where, Level.REFUSED, detail, advice)
+
+
+def _of_contents(environment: Environment, found: Found, manifest: Manifest) -> Iterator[Finding]:
+    where, database = environment.backup.host, manifest.database
+    if manifest.bound:
         detail = (
-            f"{', '.join(map(_said, dump.manifest.bound))}: created under the name of its "
-            f"database, so that loading it would touch {dump.manifest.database} itself"
+            f"{_listed(manifest.bound)}: created under the database's name, so that loading the "
+            f"dump would touch {database} itself"
         )
-        advice = "Create it again without the database's name, then take a new backup."
-        rows.append(Finding("backup", host, Level.REFUSED, detail, advice))
-    if dump.manifest and dump.manifest.mentions:
+        advice = f"Create it anew without the name {database}, and take a new backup."
+        yield Finding("contents", where, Level.REFUSED, detail, advice)
+    if manifest.mentions:
         detail = (
-            f"{', '.join(map(_said, dump.manifest.mentions))}: its text names "
-            f"{dump.manifest.database}; in {found.into} it still uses that one"
+            f"{_listed(manifest.mentions)}: the text names {database}, and in {found.into} "
+            "still means that one"
         )
-        rows.append(
-            Finding("backup", host, Level.WARNING, detail, "Mind it when you use the copy.")
+        yield Finding("contents", where, Level.WARNING, detail, "Mind it when you use the copy.")
+
+
+def _of_rights(environment: Environment, found: Found, manifest: Manifest) -> Iterator[Finding]:
+    """Say before a long load what would stop it half-way."""
+    where, account = environment.database.label, found.account
+    flavour = account.facts.server.flavour
+    kinds = {name.partition(":")[0] for name in manifest.objects}
+    wanted = tuple(p for p in RESTORE if OF_KINDS.get(p) is None or OF_KINDS[p] in kinds)
+    if missing := account.grants.missing(wanted, found.into):
+        detail = f"missing on {found.into}: {', '.join(missing)}"
+        advice = account.grant(missing, f"{quote_name(found.into)}.*")
+        yield Finding("grants", where, Level.REFUSED, detail, advice)
+    others = tuple(name for name in manifest.definers if name != account.facts.account)
+    may = any(account.grants.holds(p) for p in ("SUPER", "SET_USER_ID", OTHERS_DEFINER[flavour]))
+    if others and not may:
+        detail = (
+            f"the dump creates objects in the name of {', '.join(others)}, and "
+            f"{account.facts.account} may do that only in its own (error 1227)"
         )
-    return tuple(rows)
+        advice = account.grant((OTHERS_DEFINER[flavour],), "*.*")
+        yield Finding("grants", where, Level.REFUSED, detail, advice)
+    facts = account.facts
+    if (
+        facts.binary_log
+        and not facts.trusts_creators
+        and not account.grants.holds("SUPER")
+        and kinds & {"trigger", "function"}
+    ):
+        detail = "the server refuses its triggers and functions of this account (error 1419)"
+        advice = "As its administrator: SET GLOBAL log_bin_trust_function_creators = 1;"
+        yield Finding("grants", where, Level.REFUSED, detail, advice)
 
 
 def _load(environment: Environment, found: Found, dump: Backup, manifest: Manifest) -> Job:
     folder = environment.backup.folder
     job = _job_folder(environment, found.into)
-    into = quote_name(found.into)
-    values = {
+    values: dict[str, jobs.Words] = {
         **dumphost.names(environment),
         **dumphost.account(environment, found.host, job),
         "file": dump.name,
-        "ending": dump.name.rpartition(".")[2],
         "into": found.into,
-        "create": f"CREATE DATABASE {into} CHARACTER SET {manifest.character_set} "
-        f"COLLATE {manifest.collation}",
-        "drop": f"DROP DATABASE {into};",
+        "create": f"CREATE DATABASE {quote_name(found.into)}"
+        f" CHARACTER SET {manifest.character_set} COLLATE {manifest.collation}",
+        "drop": _drop(found.into),
     }
     done = _loaded(found, dump)
     return Job(
@@ -145,23 +192,31 @@ def _loaded(found: Found, dump: Backup) -> bool:
 def _state(found: Found, *, done: bool) -> str:
     job = found.host.job
     if done:
-        return f"loaded {age(job.ended)} ago; {job.log[-1] if job.log else ''}"
+        return f"loaded {age(job.ended)} ago: {' '.join(job.log[-1:])}"
     if job.running:
         return f"one is running for {age(job.seconds)}, {job.stage}: attaches to it"
     return f"no database {found.into}"
 
 
 def _notes(dump: Backup) -> tuple[str, ...]:
-    events = (
-        [name for name in dump.manifest.objects if name.startswith("event:")]
-        if dump.manifest
-        else []
-    )
-    return (f"{len(events)} events come along; they are disabled in the copy",) if events else ()
+    objects = dump.manifest.objects if dump.manifest else ()
+    events = sum(name.startswith("event:") for name in objects)
+    return (f"{events} events come along; in the copy they are disabled",) if events else ()
 
 
-def _said(named: str) -> str:
-    return named.replace(":", " ", 1)
+def _account(session: Session) -> Account:
+    facts = server.look(session)
+    lines = [as_text(row[0]) for row in session.rows("SHOW GRANTS")]
+    merged = facts.roles and not facts.server.is_mariadb
+    return Account(facts, grants.parse(lines, wildcards=not facts.partial_revokes, merged=merged))
+
+
+def _listed(objects: tuple[str, ...]) -> str:
+    return ", ".join(name.replace(":", " ", 1) for name in objects)
+
+
+def _drop(name: str) -> str:
+    return f"DROP DATABASE {quote_name(name)};"
 
 
 def _job_folder(environment: Environment, into: str) -> str:

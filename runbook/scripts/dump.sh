@@ -3,7 +3,7 @@ while stamp=$(date -u +%Y%m%dT%H%M%SZ); compgen -G "$folder/$stem-$stamp.*" >/de
 file=$stem-$stamp.sql.$ending
 echo "$file" >"$job/name"
 began=$(date +%s)
-before=$(objects_on_server "$database") || fail "the objects of $database could not be listed"
+before=$(objects_on_server "$database") || fail "nothing was kept: the objects of $database could not be listed"
 
 stage dumping
 said=$({ "$dump" --defaults-file=<(account) "${dump_options[@]}" "$database" | compress >"$job/part"
@@ -11,34 +11,36 @@ said=$({ "$dump" --defaults-file=<(account) "${dump_options[@]}" "$database" | c
 statuses=${said##*$'\n'} said=${said%$'\n'*}
 if [ "$statuses" != "0 0" ]; then
   room=$(df -Pk "$folder" | awk 'NR == 2 { print $4 }')
-  rm -f "$job/part"
-  [ -z "$said" ] || printf '%s\n' "$said"
-  ended "$compressor" "${statuses#* }"
-  [ "$room" -gt 1024 ] || echo "the disk of $folder is full"
-  ended "$dump" "${statuses% *}"
-  fail "nothing was kept: the dump of $database did not succeed"
+  rm -f "$job/part"  # first, so that a full disk has room for the reason
+  if [ "$room" -lt 1024 ]; then why="the disk of $folder is full"
+  elif [ "${statuses#* }" != 0 ]; then why=$(ended "$compressor" "${statuses#* }")
+  else why=$(ended "$dump" "${statuses% *}"); fi
+  fail "$said" "nothing was kept: $why"
 fi
 [ -z "$said" ] || printf '%s\n' "$said"
 
 stage verifying
-after=$(objects_on_server "$database") || fail "the objects of $database could not be listed"
+after=$(objects_on_server "$database") || fail "nothing was kept: the objects of $database could not be listed"
 mapfile -t defects < <(
   absent "$after" "$before" "was created while the dump ran"
   absent "$before" "$after" "was dropped while the dump ran"
 )
 examine "$job/part" "$after" "on the server"
-if [ ${#defects[@]} -gt 0 ]; then
-  printf '%s\n' "${defects[@]}"
-  fail "nothing was kept: the dump of $database has ${#defects[@]} defects"
-fi
+[ ${#defects[@]} -eq 0 ] || fail "${defects[@]}" "nothing was kept: ${defects[0]}"
 sum=$(sha256sum <"$job/part" | cut -c 1-64)
 sync "$job/part"
 
-read -r version character_set collation < <("$client" --defaults-file=<(account) -NB "$database" \
-  -e 'SELECT VERSION(), @@character_set_database, @@collation_database')
+facts=$(sql "$database" -e 'SELECT VERSION(), @@character_set_database, @@collation_database') &&
+  definers=$(sql "$database" -e '
+    SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
+    UNION SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+    UNION SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+    UNION SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()') ||
+  fail "nothing was kept: the server did not say what the manifest needs"
+IFS=$'\t' read -r version character_set collation <<<"$facts"
 bytes=$(stat -c %s "$job/part")
 text() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }
-items() { sed -e 's/.*/    "&"/' -e '$!s/$/,/'; }
+items() { sed -e '/^$/d' -e 's/.*/    "&"/' -e '$!s/$/,/'; }
 {
   echo '{'
   echo '  "runbook": 1,'
@@ -55,6 +57,7 @@ items() { sed -e 's/.*/    "&"/' -e '$!s/$/,/'; }
   echo "  \"modified\": $(stat -c %Y "$job/part"),"
   echo "  \"sql_bytes\": $(part bytes),"
   echo "  \"sha256\": \"$sum\","
+  echo '  "definers": ['; printf '%s\n' "$definers" | sed 's/["\\]/\\&/g' | items; echo '  ],'
   echo '  "bound": ['; part bound | items; echo '  ],'
   echo '  "mentions": ['; part mentions | items; echo '  ],'
   echo '  "objects": ['; part object | items; echo '  ],'

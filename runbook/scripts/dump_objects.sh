@@ -67,7 +67,7 @@ objects_in_dump() {
       for (kind = ""; kind == "";) {
         kind = word()
         if (K == "more") return 0
-        if (kind !~ /^(TABLE|SEQUENCE|VIEW|TRIGGER|EVENT|PROCEDURE|FUNCTION|PACKAGE)$/) kind = ""
+        if (kind !~ (delimiter == ";" ? tables : routines)) kind = ""
       }
       found = name()
       if (kind == "PACKAGE" && K == "w" && toupper(found) == "BODY") {
@@ -90,6 +90,8 @@ objects_in_dump() {
       return index(line, "`" tolower(database) "`.") || line ~ plain
     }
     BEGIN {
+      tables = "^(TABLE|SEQUENCE|VIEW)$"
+      routines = "^(TRIGGER|EVENT|PROCEDURE|FUNCTION|PACKAGE)$"  # only these change the delimiter
       delimiter = ";"
       fresh = 1
       database = ENVIRON["DATABASE"]
@@ -98,6 +100,7 @@ objects_in_dump() {
       plain = "(^|[^a-z0-9_`$])" plain "[.][`a-z_]"
     }
     { bytes += length($0) + 1 }
+    !fresh && told && !/;$/ { next }   # rows, the most of a dump
     complete && $0 != "" { after = 1 }
     fresh {
       head = substr($0, 1, 80)

@@ -1,37 +1,37 @@
 stage "checking the dump"
 echo "$file" >"$job/name"
 check "$file"
-if [ ${#defects[@]} -gt 0 ]; then
-  for defect in "${defects[@]}"; do echo "$file: $defect"; done
-  fail "nothing was loaded: $file is no backup any more"
-fi
+for defect in "${defects[@]}"; do echo "$file: $defect"; done
+[ ${#defects[@]} -eq 0 ] || fail "nothing was loaded: $file is no backup any more: ${defects[0]}"
 
 # Without IF NOT EXISTS: a database that is there is an error, and nothing is touched.
-sql() { "$client" --defaults-file=<(account) --default-character-set=utf8mb4 -NBr "$@"; }
-sql -e "$create" || fail "nothing was loaded: $into could not be created"
+sql -e "$create" || fail "nothing was loaded: the database $into could not be created"
 
-left() { fail "$@" "$into is incomplete. It was created here and holds nothing else: $drop"; }
 stage loading
+left="$into was made here, holds nothing else and may go: $drop"
 exec 8<"$folder/$file"
-unpack <&8 | sed '1{/999999/d}' | sql --binary-mode --max-allowed-packet=1G "$into"
-statuses="${PIPESTATUS[*]}"
+# A client may repeat the statement that failed, which can be a megabyte of rows.
+said=$({ unpack <&8 | sed '1{/999999/d}' | sql --binary-mode --max-allowed-packet=1G "$into"
+  statuses="${PIPESTATUS[*]}"; } 2>&1 >/dev/null; printf '\n%s' "$statuses")
 exec 8<&-
-if [ "$statuses" != "0 0 0" ]; then
-  case $(tail -n 5 "$job/log") in
-    *"ERROR 1227 "*) echo "an object has a DEFINER that this account may not set" ;;
-    *"ERROR 1419 "*) echo "the server wants log_bin_trust_function_creators=1 for routines and triggers" ;;
+printf '%s\n' "${said%$'\n'*}" | grep -a '^ERROR\|^zstd\|^gzip' | cut -c 1-500
+if [ "${said##*$'\n'}" != "0 0 0" ]; then
+  case $said in
+    *"ERROR 1227 "*) why=": an object has a DEFINER that this account may not set" ;;
+    *"ERROR 1418 "* | *"ERROR 1419 "*) why=": the server wants log_bin_trust_function_creators = 1" ;;
+    *) why="" ;;
   esac
-  left "$file was not loaded"
+  fail "$file was not loaded$why; $left"
 fi
 
 stage comparing
-loaded=$(objects_on_server "$into") || left "the objects of $into could not be listed"
 wanted=$(listed)
+loaded=$(objects_on_server "$into") || fail "the objects of $into could not be listed; $left"
 mapfile -t defects < <(
   absent "$wanted" "$loaded" "is in the dump and not in $into"
   absent "$loaded" "$wanted" "is in $into and not in the dump"
 )
-[ ${#defects[@]} -eq 0 ] || left "${defects[@]}" "$file was loaded and ${#defects[@]} objects differ"
+[ ${#defects[@]} -eq 0 ] || fail "${defects[@]}" "${defects[0]}; $left"
 # A copy whose events run would be a second application.
 events=$(sql "$into" -e "SELECT CONCAT('ALTER EVENT \`', REPLACE(EVENT_NAME, '\`', '\`\`'), '\` DISABLE;')
   FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND STATUS = 'ENABLED'")

@@ -1,7 +1,10 @@
+# sql DATABASE -e TEXT: runs it as the account, a row a line.
+sql() { "$client" --defaults-file=<(account) --default-character-set=utf8mb4 -NBr "$@"; }
+
 # objects_on_server DATABASE: its tables, views, routines and so on, a line each,
 # named as JSON writes them. The account sees only what it has a right to.
 objects_on_server() {
-  "$client" --defaults-file=<(account) --default-character-set=utf8mb4 -NBr "$1" -e "
+  sql "$1" -e "
     SET SESSION sql_mode = '';
     SELECT CONCAT(kind, ':', REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(name,
       '\\\\', '\\\\\\\\'), '\"', '\\\\\"'), '\\n', '\\\\n'), '\\t', '\\\\t'), '\\r', '\\\\r')) FROM (

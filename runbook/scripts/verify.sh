@@ -1,3 +1,4 @@
+set +e  # a program that fails here is something to tell, not the end
 check "$file"
 if [ ${#defects[@]} -gt 0 ]; then
   for defect in "${defects[@]}"; do echo "$file: $defect"; done
