@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.sqltext import is_read, leading_keywords, mentions_variable, recognise
+from runbook.sqltext import Deallocate, is_read, leading_keywords, mentions_variable, recognise
 from runbook.statements import split
 from tests.schemas import PROJECT
 
@@ -56,8 +56,8 @@ def test_comments_confuse_nobody(file: Path) -> None:
 def test_every_change_of_a_file_can_be_planned(file: Path) -> None:
     """A statement is a read, a part of the guard protocol, or one of the few direct changes."""
     spans: set[str] = set()
-    for statement in split(file.read_text(), file.name):
-        text = statement.text
+    texts = [statement.text for statement in split(file.read_text(), file.name)]
+    for before, text in zip(["", *texts], texts, strict=False):
         spans |= {v for v in ("chunk_from", "chunk_to") if text.startswith(f"SET @{v} = (")}
         if recognise(text) or is_read(text):
             continue
@@ -65,8 +65,10 @@ def test_every_change_of_a_file_can_be_planned(file: Path) -> None:
         if leading_keywords(text)[:1] == ("UPDATE",):
             assert spans == {"chunk_from", "chunk_to"}
             assert all(mentions_variable(text, name) for name in spans)
+            assert not isinstance(recognise(before), Deallocate)
         else:
             assert leading_keywords(text)[:2] in DIRECT, text
+            assert isinstance(recognise(before), Deallocate)
 
 
 @each_file
