@@ -314,6 +314,27 @@ def test_a_folder_of_somebody_else_is_refused(here: Place) -> None:
     assert "install -d -m 700" in row.advice
 
 
+def test_the_database_must_answer_where_the_dump_runs(here: Place) -> None:
+    """A backup host that is not the tunnel's must see the database's address itself."""
+    elsewhere = {"host": "app1", "folder": str(here.sandbox.root / "app1" / "backups")}
+    row = here.look(backup=elsewhere).one("database from here", "app1")
+    assert row.level is Level.OK
+    here.sandbox.kill_database()
+    row = here.look(backup=elsewhere, health=None).one("database from here", "app1")
+    assert row.level is Level.REFUSED
+    assert "name db1 as backup.host" in row.advice
+
+
+def test_a_noisy_login_shell_hides_nothing(here: Place) -> None:
+    """What a host prints of its own is passed over; without our own lines it is an error."""
+    environment = here.environment()
+    said = Finished("app1", 0, "Welcome!\tto\tapp1\nclock\t5\nhealth\t0\t0\t\nclock\t5\n", "")
+    facts = hosts.parse(environment, said, 5, 6)
+    assert [health.status for health in facts.health] == [0]
+    with pytest.raises(Refusal):
+        hosts.parse(environment, Finished("app1", 0, "Welcome!\n", ""), 5, 6)
+
+
 OPEN = Disk("/b", "open", "700", None, "deploy", 10 * MEBIBYTE, "/")
 
 

@@ -158,6 +158,7 @@ def _of_backup(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
             data = facts.database.tables.data
     return (
         *programs.findings(host.name, host.programs, answers),
+        *(() if host.reaches is None else (programs.reach(environment, host.reaches),)),
         disk.finding(environment, host.disk, data),
     )
 

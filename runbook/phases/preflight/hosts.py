@@ -32,6 +32,8 @@ class HostFacts:
     health: tuple[Health, ...] = ()
     disk: Disk | None = None
     programs: tuple[Program, ...] = ()
+    reaches: bool | None = None
+    """Whether the database answers there; not asked where the tunnel shows it."""
 
 
 def text(environment: Environment, name: str) -> str:
@@ -39,7 +41,7 @@ def text(environment: Environment, name: str) -> str:
     host = environment.host(name)
     parts = ["printf 'clock\\t%s\\n' \"$(date +%s)\"", health.script(environment, host)]
     if name == environment.backup.host:
-        parts += [programs.SCRIPT, disk.script(environment)]
+        parts += [programs.script(environment), disk.script(environment)]
     parts.append("wait\nprintf 'clock\\t%s\\n' \"$(date +%s)\"")
     return script("\n".join(part.strip() for part in parts if part))
 
@@ -69,12 +71,18 @@ def parse(environment: Environment, finished: Finished, began: float, ended: flo
             f"{finished.host}: the look ended with status {finished.status}",
             advice="\n".join(finished.tail(5)) or "It printed nothing.",
         )
-    lines = [tuple(line.split("\t")) for line in finished.out.splitlines()]
+    lines = [tuple(line.split("\t")) for line in finished.out.split("\n")]
 
     def of(kind: str) -> list[tuple[str, ...]]:
         return [fields[1:] for fields in lines if fields[0] == kind]
 
-    first, last = (float(fields[0]) for fields in of("clock"))
+    clocks = of("clock")
+    if len(clocks) != 2:
+        raise Refusal(
+            f"{finished.host}: what the look printed there cannot be read",
+            advice="\n".join(finished.tail(5)) or "It printed nothing.",
+        )
+    first, last = (float(fields[0]) for fields in clocks)
     wanted = health.commands(environment, environment.host(finished.host))
     return HostFacts(
         finished.host,
@@ -82,6 +90,7 @@ def parse(environment: Environment, finished: Finished, began: float, ended: flo
         tuple(sorted((health.parse(f, wanted) for f in of("health")), key=lambda h: h.name)),
         next(map(disk.parse, of("disk")), None),
         tuple(map(programs.parse, of("program"))),
+        next((fields[0] == "yes" for fields in of("reach")), None),
     )
 
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 from runbook.clients import CLIENTS, DUMPS, PROBED
 from runbook.database import Server
+from runbook.environment import Environment
+from runbook.remote import quote
 from runbook.steps import Finding, Level
 
 COMPRESSORS = ("zstd", "gzip")
@@ -25,6 +27,12 @@ for name in {" ".join((*CLIENTS["MySQL"], *COMPRESSORS, *TOOLS))}; do
   ! path=$(command -v "$name") || printf 'program\\t%s\\t%s\\t\\t\\n' "$name" "$path"
 done
 for name in {" ".join(DUMPS["MySQL"])}; do program "$name" & done
+"""
+REACH = """\
+reach() {{
+  timeout 5 bash -c "</dev/tcp/{host}/{port}" 2>/dev/null && echo yes || echo no
+}}
+printf 'reach\\t%s\\n' "$(reach)"
 """
 
 
@@ -50,6 +58,30 @@ class Program:
         """
         found = re.findall(r"(?:Ver|Distrib|from) (\d+(?:\.\d+)+)", self.version)
         return tuple(int(n) for n in found[-1].split(".")) if found else ()
+
+
+def script(environment: Environment) -> str:
+    """Return the bash that looks for the programs, and from elsewhere for the database."""
+    target = environment.database
+    if environment.backup.host == target.via:
+        return SCRIPT
+    return SCRIPT + REACH.format(host=quote(target.address.host), port=target.address.port)
+
+
+def reach(environment: Environment, reaches: bool) -> Finding:
+    """Say whether the database answers where the dump will run."""
+    host, target = environment.backup.host, environment.database
+    address = f"{target.address.host}:{target.address.port}"
+    if reaches:
+        return Finding("database from here", host, Level.OK, f"{address} answers")
+    return Finding(
+        "database from here",
+        host,
+        Level.REFUSED,
+        f"nothing answers at {address}; the dump runs here and connects to that address",
+        f"Give the database an address that {target.via} and {host} both see, or name "
+        f"{target.via} as backup.host.",
+    )
 
 
 def parse(fields: tuple[str, ...]) -> Program:
