@@ -17,6 +17,8 @@ from runbook.statements import split
 from sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).parent.parent
+ATTENDANCE = PROJECT / "sql" / "attendance"
+CHANGES = PROJECT / "tests" / "changes"
 NAME = "sql-files `1`"
 """The database's name: it needs quoting, so a file that names its database would fail."""
 
@@ -120,6 +122,18 @@ class Schema:
         ]
         return {name: self.definition(name) for name in names if name != ledger.TABLE}
 
+    def data(self) -> dict[str, object]:
+        """Return every table's definition and rows, but the ledger's."""
+        tables = self.definitions().items()
+        return {name: (ddl, self.run(f"SELECT * FROM {quote_name(name)}")) for name, ddl in tables}
+
+    def added_since(self, before: frozenset[str]) -> list[str]:
+        """Return what is new as the ledger says it: a new table without its columns, indexes."""
+        new = self.objects() - before
+        tables = tuple(name.removeprefix("table:") for name in new if name.startswith("table:"))
+        inside = tuple(f"{kind}:{table}." for kind in ("column", "index") for table in tables)
+        return sorted(name for name in new if not name.startswith(inside))
+
     def objects(self) -> frozenset[str]:
         """Return tables, columns, indexes and triggers as the ledger spells them."""
         return frozenset(
@@ -151,6 +165,11 @@ class Schema:
             ledger.CREATE,
             f"INSERT INTO {ledger.TABLE} ({', '.join(row)}) VALUES ({values})",
         )
+
+
+def base(change: Path) -> Path:
+    """Return the file that lays what a change starts from."""
+    return CHANGES / f"{change.name}.base.sql"
 
 
 def sql_files(path: Path) -> list[Path]:

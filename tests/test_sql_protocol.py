@@ -9,10 +9,10 @@ import pytest
 
 from runbook.sqltext import Deallocate, is_read, leading_keywords, mentions_variable, recognise
 from runbook.statements import split
-from tests.schemas import PROJECT
+from tests.schemas import ATTENDANCE, CHANGES
 
-CHANGES = (PROJECT / "sql" / "attendance", PROJECT / "tests" / "changes" / "library")
-FILES = [file for change in CHANGES for file in sorted(change.glob("*/*.sql"))]
+BOTH = (ATTENDANCE, CHANGES / "library")
+FILES = [file for change in BOTH for file in sorted(change.glob("*/*.sql"))]
 DIRECT = {("CREATE", "TRIGGER"), ("DROP", "TRIGGER")}
 """What MySQL cannot PREPARE."""
 
@@ -23,7 +23,7 @@ each_file = pytest.mark.parametrize(
 
 def test_both_changes_are_complete() -> None:
     """A change has migrate, verify, export and rollback."""
-    for change in CHANGES:
+    for change in BOTH:
         assert {folder.name for folder in change.iterdir()} == {
             "migrate",
             "verify",

@@ -8,10 +8,8 @@ import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
-from tests.schemas import PROJECT, Schema, schema, sql_files
+from tests.schemas import ATTENDANCE, Schema, base, schema, sql_files
 
-ATTENDANCE = PROJECT / "sql" / "attendance"
-BASE = PROJECT / "tests" / "changes" / "attendance.base.sql"
 MIGRATE = sql_files(ATTENDANCE / "migrate")[0]
 
 PARTICIPANTS = "ALTER TABLE event_participants "
@@ -79,7 +77,7 @@ OTHER_TABLES = {
 def laid(request: pytest.FixtureRequest) -> Iterator[Schema]:
     """Return one database a server, for tests that lay their own tables in it."""
     server: Sandbox = request.getfixturevalue(f"{request.param}_server")
-    with schema(server, BASE) as made:
+    with schema(server, base(ATTENDANCE)) as made:
         yield made
 
 

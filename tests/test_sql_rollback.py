@@ -8,9 +8,8 @@ import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
-from tests.schemas import PROJECT, Schema, schema, sql_files
+from tests.schemas import ATTENDANCE, Schema, base, schema, sql_files
 
-ATTENDANCE = PROJECT / "sql" / "attendance"
 ROLLBACK = ATTENDANCE / "rollback"
 TABLE = "table:event_attendance_audit"
 INDEX = "index:event_participants.idx_participants_event_attendance"
@@ -29,7 +28,7 @@ CREATE_TRIGGER = (
 def migrated(request: pytest.FixtureRequest) -> Iterator[Schema]:
     """Return a database on each server in turn where migrate has run, with both triggers."""
     server: Sandbox = request.getfixturevalue(f"{request.param}_server")
-    with schema(server, PROJECT / "tests" / "changes" / "attendance.base.sql") as made:
+    with schema(server, base(ATTENDANCE)) as made:
         made.apply(ATTENDANCE / "migrate")
         made.run(
             CREATE_TRIGGER.format(TRIGGERS[0], "UPDATE"),
