@@ -25,7 +25,7 @@ import pymysql.cursors
 from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, StepFailed
 from runbook.fields import Field, field
-from runbook.pump import socket_over
+from runbook.pump import Buffered, socket_over
 from runbook.settings import snapshot_settings, time_limit, writer_settings
 
 if TYPE_CHECKING:
@@ -230,8 +230,8 @@ class Database:
         with self._tunnel(via, address) as channel:
             try:
                 with translated():
-                    # A channel is as much of a socket as PyMySQL needs.
-                    connection.connect(sock=socket_over(channel) if tls else channel)  # type: ignore[arg-type]
+                    sock = socket_over(channel) if tls else Buffered(channel)
+                    connection.connect(sock=sock)  # type: ignore[arg-type]
             except SqlError as error:
                 raise _explained(error, where, target.name) from error
             # A statement may be quiet for an hour; whether the host still answers
