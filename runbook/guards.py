@@ -25,6 +25,8 @@ from runbook.sqltext import (
 from runbook.statements import Statement
 
 NOTHING = "do 0"
+NOT_NEEDED = "do 1"
+STAYS = "stays:"
 REFUSED = "refused:"
 
 
@@ -118,7 +120,13 @@ def _executed(
 ) -> tuple[Choice, ...]:
     """Return what an EXECUTE asks for, given the statement that follows it."""
     if following and recognise(following.text) is None and not is_read(following.text):
-        needed = guard.text.lower() == NOTHING
+        said = guard.text.lower()
+        if not guard.refused and said not in {NOTHING, NOT_NEEDED} and not said.startswith(STAYS):
+            raise StepFailed(
+                f"{following.source}: stands right behind a guard that chose a statement itself",
+                advice="Put a SET between them, or let the guard say DO 0, DO 1 or stays: …",
+            )
+        needed = said == NOTHING
         return (replace(guard, statement=following, text=following.text, done=not needed),)
     reads = not guard.done and not guard.refused and is_read(guard.text)
     if reads and not take_reads:

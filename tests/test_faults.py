@@ -14,7 +14,7 @@ import pytest
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, Ran, bench
 
-ROWS = 30_000
+ROWS = 100_000
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def _backfilling(sandbox: Sandbox) -> bool:
 def finishes(place: Bench) -> None:
     """Check that the same command does what is left, and that all checks hold."""
     ran = place.run("migrate")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.document["message"]
     assert place.run("verify").status == 0
 
 

@@ -15,7 +15,7 @@ from runbook.database import parse_server
 from runbook.errors import EXIT_STATUS, Outcome
 from runbook.events import Event, Looking, StepFinished, redact, redacting
 from runbook.journal import plain
-from runbook.perform.chunks import next_width
+from runbook.perform.chunks import LEAST_WIDTH, next_width
 from runbook.remote import quote, script
 from runbook.schema import Shape, difference
 from runbook.steps import Check, Command, Finding, Level, Plan, Statement
@@ -119,12 +119,11 @@ def test_server_versions(text: str, flavour: str, version: tuple[int, ...]) -> N
     assert (server.flavour, server.version) == (flavour, version)
 
 
-@given(st.integers(1, 10**9), st.floats(0, 1e6), st.floats(0.001, 60))
+@given(st.integers(LEAST_WIDTH, 10**9), st.floats(0, 1e6), st.floats(0.001, 60))
 def test_chunks_never_stall_nor_jump(width: int, took: float, wanted: float) -> None:
-    """A range's width stays positive, at most quadruples and at most halves."""
+    """A range's width at most quadruples, at most halves, and never falls below the least."""
     new = next_width(width, took, wanted)
-    assert 1 <= new <= 4 * width
-    assert new >= width // 2
+    assert max(LEAST_WIDTH, width // 2) <= new <= 4 * width
 
 
 def test_a_new_table_stands_for_its_columns() -> None:
