@@ -7,7 +7,6 @@ side: the server, not our care, refuses its writes (error 1792).
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import decimal
 import re
@@ -134,7 +133,7 @@ class Session:
                 cursor.execute(text)
         finally:
             fresh.update(kept)
-        described = vars(cursor)["_result"].fields
+        result = vars(cursor)["_result"]
 
         def rows() -> Generator[RawRow, None, None]:
             read = False
@@ -145,11 +144,11 @@ class Session:
                     read = True
             finally:
                 if not read:  # closing the cursor would read all that is left
-                    fresh["_sock"].close()
-                with contextlib.suppress(pymysql.err.Error, OSError, EOFError, AttributeError):
-                    cursor.close()
+                    result.unbuffered_active = False
+                    connection._force_close()  # type: ignore[attr-defined]
+                cursor.close()
 
-        return tuple(map(field, described)), rows()
+        return tuple(map(field, result.fields)), rows()
 
     def close(self) -> None:
         """Say goodbye where that is still possible."""

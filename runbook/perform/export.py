@@ -56,9 +56,9 @@ def perform(step: Export, run: Run) -> Result:
 
 
 def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Result:
-    stamp = as_text(session.value(CLOCK))
-    part, final = f"{step.folder}/{stamp}{PART}", f"{step.folder}/{stamp}"
     _make(sftp, step.folder)
+    stamp = _stamp(session, sftp, step.folder)
+    part, final = f"{step.folder}/{stamp}{PART}", f"{step.folder}/{stamp}"
     _remove_parts(sftp, step.folder)
     sftp.mkdir(part, 0o700)
     try:
@@ -85,6 +85,17 @@ def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Res
     rows = sum(file.rows for file in files)
     stored = size(sum(file.compressed_bytes for file in files))
     return Result(Outcome.CHANGED, f"{rows:,} rows, {stored}, in {final}")
+
+
+def _stamp(session: Session, sftp: SFTPClient, folder: str) -> str:
+    """Return the time, once no other export is called by it."""
+    while True:
+        stamp = as_text(session.value(CLOCK))
+        try:
+            sftp.stat(f"{folder}/{stamp}")
+        except FileNotFoundError:
+            return stamp
+        time.sleep(0.1)
 
 
 def _file(query: Query, part: str, run: Run, session: Session, sftp: SFTPClient) -> File:

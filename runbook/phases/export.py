@@ -7,8 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from runbook import exports, guards
-from runbook.database import Session
+from runbook.database import Session, SqlError
 from runbook.environment import Environment
+from runbook.errors import StepFailed
 from runbook.exports import MANIFEST, SCRIPT, Saved
 from runbook.guards import Choice
 from runbook.options import Options
@@ -82,7 +83,7 @@ def look(site: Site) -> Facts:
         )
         with site.database.snapshot() as session:
             asked = tuple(
-                _ask(session, describe(session, stem, choice.text, choice.origin))
+                _ask(session, stem, choice)
                 for stem, choice in choices
                 if not choice.done and not choice.refused
             )
@@ -110,10 +111,15 @@ def text(environment: Environment, queries: tuple[Query, ...], *, mariadb: bool)
     return f"{sent}-- by SFTP, when complete: {where}/<UTC time>/ with {files}"
 
 
-def _ask(session: Session, query: Query) -> Asked:
+def _ask(session: Session, stem: str, choice: Choice) -> Asked:
     began = time.monotonic()
-    census = take_census(session, query)
-    return Asked(query, census, time.monotonic() - began)
+    try:
+        query = describe(session, stem, choice.text, choice.origin)
+        return Asked(query, take_census(session, query), time.monotonic() - began)
+    except SqlError as error:
+        raise StepFailed(
+            f"{choice.origin}: {error.message}", advice="The query itself fails: mend the file."
+        ) from error
 
 
 def _step(environment: Environment, change: str, facts: Facts, *, fresh: bool) -> Export:
