@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from runbook.invocation import Phase
-from runbook.phases import backup, export, migrate, preflight, restore, rollback, status, verify
+from runbook.phases import ahead, backup, export, migrate, restore, rollback, status, verify
 
 COMMANDS = {
     phase.name: phase
     for phase in (
-        Phase("preflight", preflight.prepare, locks=False, report=True),
+        Phase("preflight", ahead.prepare, locks=False, report=True),
         Phase("backup", backup.prepare),
         Phase("restore", restore.prepare),
         Phase("migrate", migrate.prepare),

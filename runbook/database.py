@@ -46,6 +46,15 @@ LOCK_WAIT = {server_errors.LOCK_WAIT_TIMEOUT, server_errors.LOCK_DEADLOCK}
 KILLED = {server_errors.QUERY_INTERRUPTED, 1969, 3024}  # a look's own time limit
 
 
+READER_SETTINGS = (
+    "SET SESSION TRANSACTION READ ONLY",
+    "SET SESSION lock_wait_timeout = 1",
+    "SET SESSION innodb_lock_wait_timeout = 1",
+)
+"""A look that waited behind somebody's lock could not tell of it. Reads wait for a table's
+metadata lock, and `SET @x = (SELECT … FROM t)`, as a guard may have it, for its row locks."""
+
+
 class SqlError(StepFailed):
     """The server refused a statement; `code` is its error number."""
 
@@ -203,7 +212,8 @@ class Database:
         """A session on the replica called `name`."""
         replica = next(r for r in self._environment.database.replicas if r.name == name)
         with self._session(replica.via, replica.address, None) as session:
-            session.execute("SET SESSION TRANSACTION READ ONLY")
+            for text in READER_SETTINGS:
+                session.execute(text)
             yield session
 
     @contextmanager
@@ -296,6 +306,7 @@ def _explained(error: SqlError, where: str, database: str) -> Refusal:
     advice = {
         server_errors.BAD_DB_ERROR: f"Is there a database {database} on this server?",
         server_errors.DBACCESS_DENIED_ERROR: f"Grant the account its rights on {database}.",
+        1862: "The account's password has expired: ALTER USER … IDENTIFIED BY gives it a new one.",
         server_errors.CON_COUNT_ERROR: "The server has no connection left: max_connections.",
     }.get(error.code, "Check the user and where the inventory takes the password from.")
     return Refusal(f"{where}: {error.message}", advice=advice)

@@ -7,7 +7,17 @@ import time
 
 from runbook.errors import Interrupted, Outcome, RunbookError, StepFailed
 from runbook.events import StepFinished, StepStarted
-from runbook.perform import check, chunks, command, export, fetch, guarded, job, statement
+from runbook.perform import (
+    check,
+    chunks,
+    command,
+    export,
+    fetch,
+    fetch_export,
+    guarded,
+    job,
+    statement,
+)
 from runbook.run import Result, Run
 from runbook.steps import (
     Check,
@@ -16,6 +26,7 @@ from runbook.steps import (
     Compare,
     Export,
     Fetch,
+    FetchExport,
     Guarded,
     Job,
     Plan,
@@ -106,6 +117,8 @@ def perform(step: Step, run: Run) -> Result:
             return check.compare(step, run)
         case Export():
             return export.perform(step, run)
+        case FetchExport():
+            return fetch_export.perform(step, run)
         case Fetch():
             return fetch.perform(step, run)
         case _:

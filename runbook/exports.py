@@ -43,7 +43,10 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What an export holds; `taken` is the time of its snapshot, in UTC by the server's clock."""
+    """What an export holds; `taken` is the time of its snapshot, in UTC by the server's clock.
+
+    `script` is the SHA-256 of the script that loads it.
+    """
 
     change: str
     environment: str
@@ -51,6 +54,7 @@ class Manifest:
     server: str
     taken: str
     run: str
+    script: str
     files: tuple[File, ...]
 
 
@@ -112,11 +116,12 @@ def judge(where: str, text: str, sums: Mapping[str, str], environment: str) -> S
         return Saved(where, None, f"its {MANIFEST} cannot be used: {error}")
     if manifest.environment != environment:
         return Saved(where, manifest, f"it is of the environment {manifest.environment}")
-    for file in manifest.files:
-        if file.file not in sums:
-            return Saved(where, manifest, f"its {file.file} is missing")
-        if sums[file.file] != file.compressed_sha256:
-            return Saved(where, manifest, f"its {file.file} was changed after it was written")
+    wanted = {file.file: file.compressed_sha256 for file in manifest.files}
+    for name, sum_ in {**wanted, SCRIPT: manifest.script}.items():
+        if name not in sums:
+            return Saved(where, manifest, f"its {name} is missing")
+        if sums[name] != sum_:
+            return Saved(where, manifest, f"its {name} was changed after it was written")
     return Saved(where, manifest)
 
 
@@ -161,7 +166,7 @@ def compose(manifest: Manifest) -> str:
             "server": manifest.server,
             "taken": manifest.taken,
             "run": manifest.run,
-            "load": SCRIPT,
+            "load": {"file": SCRIPT, "sha256": manifest.script},
             "files": files,
         }
     )
@@ -182,6 +187,7 @@ def parse(text: str) -> Manifest:
             **{name: str(said[name]) for name in ("change", "environment", "database", "server")},
             taken=str(said["taken"]),
             run=str(said["run"]),
+            script=str(said["load"]["sha256"]),  # type: ignore[index]
             files=tuple(
                 File(
                     file=str(file["file"]),

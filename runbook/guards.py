@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runbook.change import SqlFile
-from runbook.database import Session, SqlError, as_text
-from runbook.errors import StepFailed
+from runbook.database import LockWait, Session, SqlError, as_text
+from runbook.errors import Refusal, StepFailed
 from runbook.sqltext import (
     Assign,
     Deallocate,
@@ -90,6 +90,11 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
                     session.execute(statement.text)
                 case _ if not choices or choices[-1].statement is not statement:
                     choices.append(Choice(statement, statement.text))
+        except LockWait as error:
+            raise Refusal(
+                f"{statement.source}: a table that it reads is locked by somebody",
+                advice="invoke preflight names who; look again when that session has ended.",
+            ) from error
         except SqlError as error:
             raise StepFailed(
                 f"{statement.source}: {error.message}",

@@ -31,8 +31,9 @@ class Loss:
 
     @property
     def rows(self) -> int:
-        """How many rows."""
-        return self.asked.census.rows
+        """How many rows lose a value; none where every column that goes is NULL in all."""
+        census = self.asked.census
+        return census.rows if any(census.filled[n] for n in self.columns) else 0
 
     @property
     def sources(self) -> frozenset[str]:

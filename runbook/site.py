@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from functools import cache, cached_property
+from functools import cached_property
+from threading import Lock
 
 from runbook import change as changes
 from runbook.change import Change
@@ -53,10 +54,19 @@ class Site:
 def opened(environment: Environment) -> Iterator[Site]:
     """Open an environment; connections and the password wait until they are first used."""
     change = changes.load(environment.change)
-    with (
-        Hosts(environment) as hosts,
-        Site(
-            environment, change, hosts, cache(lambda: read_secret(environment.database.password))
-        ) as site,
-    ):
+    with Hosts(environment) as hosts, Site(environment, change, hosts, _once(environment)) as site:
         yield site
+
+
+def _once(environment: Environment) -> Callable[[], str]:
+    """Return what reads the password when first asked, once, whichever threads ask."""
+    known: list[str] = []
+    lock = Lock()
+
+    def password() -> str:
+        with lock:
+            if not known:
+                known.append(read_secret(environment.database.password))
+            return known[0]
+
+    return password

@@ -161,6 +161,11 @@ class Fetch(Step):
     local: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class FetchExport(Fetch):
+    """The files of the newest export in the folder `remote`, copied into `local`."""
+
+
 class Level(StrEnum):
     """How a finding of a look weighs."""
 

@@ -1,4 +1,4 @@
-"""What the tests of whole commands share: an inventory for a sandbox, and running a command on it."""
+"""What tests of whole commands share: an inventory for a sandbox, and running a command on it."""
 
 from __future__ import annotations
 

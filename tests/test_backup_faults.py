@@ -115,6 +115,10 @@ def test_a_dump_that_ended_unwatched_is_not_made_twice(maria: Place) -> None:
     assert len(maria.dumps) == 1
     maria.perform(fresh)
     assert len(maria.dumps) == 2
+    maria.dumps[1].write_bytes(b"spoiled since")
+    assert maria.start(job) == "started"
+    maria.perform(job)
+    assert len(maria.dumps) == 3
 
 
 def test_two_starts_at_once_make_one_dump(maria: Place) -> None:

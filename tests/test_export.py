@@ -244,6 +244,24 @@ def test_nothing_is_exported_twice_unless_asked(place: Bench) -> None:
     assert len(exports(place)) == 3
 
 
+def test_fetch_brings_the_files_here(place: Bench) -> None:
+    """With --fetch every file of the newest export is here as well, byte for byte and private."""
+    assert place.run("migrate").status == 0
+    attend(place.sandbox)
+    assert place.run("export", fetch=True).outcomes == ["changed", "changed"]
+    (export,) = exports(place)
+    here = place.folder / ".runbook" / "test" / "exports" / "attendance" / export.name
+    assert {p.name: p.read_bytes() for p in here.iterdir()} == {
+        p.name: p.read_bytes() for p in export.iterdir()
+    }
+    assert {stat.S_IMODE(p.stat().st_mode) for p in here.iterdir()} == {0o600}
+    (here / "audit.tsv.gz").write_bytes(b"half")
+    again = place.run("export", fetch=True)
+    assert again.outcomes == ["ok", "changed"]
+    assert (here / "audit.tsv.gz").read_bytes() == (export / "audit.tsv.gz").read_bytes()
+    assert place.run("export", fetch=True).outcomes == ["ok", "ok"]
+
+
 def test_before_migrate_there_is_nothing_to_export(place: Bench) -> None:
     """Where neither table nor columns are, export says so and makes nothing."""
     ran = place.run("export")

@@ -15,8 +15,8 @@ from runbook.database import parse_server
 from runbook.phases.preflight import disk, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.programs import Program
-from runbook.phases.preflight.units import age, size
 from runbook.steps import Level
+from runbook.units import age, size
 from sandbox.programs import database as database_programs
 from sandbox.programs import why_not
 from sandbox.sandbox import Sandbox

@@ -20,11 +20,11 @@ from runbook.database import RawRow, Session, as_text
 from runbook.errors import Outcome, StepFailed
 from runbook.exports import MANIFEST, PART, SCRIPT, File, Manifest
 from runbook.fields import Field
-from runbook.phases.preflight.units import size
 from runbook.queries import Census, Query, Tally, identity
 from runbook.run import Result, Run
 from runbook.steps import Export
 from runbook.survey import take_census
+from runbook.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,7 +66,8 @@ def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Res
         session.execute("COMMIT")
         pairs = tuple(zip(step.queries, files, strict=True))
         identities = tuple((q, identity(f.rows, f.checksum)) for q, f in pairs)
-        _write(sftp, f"{part}/{SCRIPT}", exports.load_script(identities).encode())
+        script = exports.load_script(identities).encode()
+        _write(sftp, f"{part}/{SCRIPT}", script)
         manifest = Manifest(
             change=step.change,
             environment=run.environment.name,
@@ -74,6 +75,7 @@ def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Res
             server=session.server.text,
             taken=stamp,
             run=run.id,
+            script=hashlib.sha256(script).hexdigest(),
             files=files,
         )
         _write(sftp, f"{part}/{MANIFEST}", exports.compose(manifest).encode())

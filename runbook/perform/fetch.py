@@ -14,9 +14,9 @@ from paramiko import SSHException
 from runbook import backups
 from runbook.backups import Manifest
 from runbook.errors import Lost, Outcome, StepFailed
-from runbook.phases.preflight.units import size
 from runbook.run import Result, Run
 from runbook.steps import Fetch
+from runbook.units import size
 
 if TYPE_CHECKING:
     from paramiko import SFTPClient

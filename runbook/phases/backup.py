@@ -11,10 +11,10 @@ from runbook.dumphost import Facts
 from runbook.environment import Environment
 from runbook.options import Options
 from runbook.phases import preflight
-from runbook.phases.preflight.units import age, size
 from runbook.remote import script
 from runbook.site import Site
 from runbook.steps import Command, Fetch, Finding, Inspect, Job, Level, Plan, Step
+from runbook.units import age, size
 
 PHASE = "backup"
 NEEDED = {

@@ -17,7 +17,7 @@ from runbook.perform.export import CLOCK
 from runbook.queries import Census, Query
 from runbook.settings import snapshot_settings
 from runbook.site import Site
-from runbook.steps import Export, Finding, Level, Plan
+from runbook.steps import Export, FetchExport, Finding, Level, Plan
 from runbook.survey import describe, take_census
 
 PHASE = "export"
@@ -69,7 +69,9 @@ def prepare(site: Site, options: Options) -> Plan:
         for choice in facts.refused
     )
     step = _step(environment, change.name, facts, fresh=options.fresh)
-    return Plan(environment.name, PHASE, change.name, (step,), (*refused, *findings(facts)))
+    fetch = (_fetch(environment, change.name),) if options.fetch and facts.asked else ()
+    found = (*refused, *findings(facts))
+    return Plan(environment.name, PHASE, change.name, (step, *fetch), found)
 
 
 def look(site: Site) -> Facts:
@@ -139,6 +141,20 @@ def _step(environment: Environment, change: str, facts: Facts, *, fresh: bool) -
         change=change,
         queries=queries,
         folder=where,
+    )
+
+
+def _fetch(environment: Environment, change: str) -> FetchExport:
+    remote = exports.folder(environment, change)
+    local = str(environment.state / environment.name / "exports" / change)
+    return FetchExport(
+        phase=PHASE,
+        title=f"copy the newest export to {local}",
+        where=environment.backup.host,
+        text=f"sftp: get {remote}/<newest>/*; compare the checksums",
+        remote=remote,
+        local=local,
+        timeout=environment.timeouts.job,
     )
 
 

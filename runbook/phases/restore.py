@@ -16,10 +16,10 @@ from runbook.options import Options
 from runbook.phases.backup import EXAMINE, described
 from runbook.phases.preflight import grants, server
 from runbook.phases.preflight.needs import RESTORE, Account
-from runbook.phases.preflight.units import age
 from runbook.site import Site
 from runbook.sqltext import quote_name
 from runbook.steps import Finding, Job, Level, Plan
+from runbook.units import age
 
 PHASE = "restore"
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")

@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from runbook import lock
+from runbook import lock, wanted
 from runbook.environment import Environment
 from runbook.ledger import Book
 from runbook.options import Options
-from runbook.phases import backup, migrate
-from runbook.phases.migrate import Wanted
+from runbook.phases import backup
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
+from runbook.wanted import Wanted
 
 
 def prepare(site: Site, _options: Options) -> Plan:
@@ -20,15 +20,15 @@ def prepare(site: Site, _options: Options) -> Plan:
     environment, change = site.environment, site.change
     with ThreadPoolExecutor(max_workers=1) as pool:
         dumps = pool.submit(backup.look, site)
-        facts = migrate.look(site)
+        facts = wanted.look(site)
         holder = lock.holder(site.reader, environment)
         saved = backup.findings(environment, dumps.result())
     rows = (
         _lock(environment, holder),
         *saved,
-        *(_statement(environment, wanted) for wanted in facts.wanted),
+        *(_statement(environment, one) for one in facts.wanted),
         *_interrupted(environment, facts.book, change.name, bool(holder)),
-        *(replace(f, level=Level.WARNING) for f in migrate.findings(environment, facts)),
+        *(replace(f, level=Level.WARNING) for f in wanted.findings(environment, facts)),
     )
     notes = (f"next: {_next(environment, facts, holder)}",)
     return Plan(environment.name, "status", change.name, (), rows, notes)
@@ -44,15 +44,15 @@ def _lock(environment: Environment, holder: str) -> Finding:
     )
 
 
-def _statement(environment: Environment, wanted: Wanted) -> Finding:
-    choice = wanted.choice
-    if wanted.done:
+def _statement(environment: Environment, one: Wanted) -> Finding:
+    choice = one.choice
+    if one.done:
         detail = f"done ({choice.found})" if choice.found else "done"
-    elif wanted.todo is not None:
-        detail = f"not done: {wanted.todo:,} rows left"
+    elif one.todo is not None:
+        detail = f"not done: {one.todo:,} rows left"
     else:
         detail = f"not done ({choice.found})" if choice.found else "not done"
-    return Finding(choice.origin, environment.database.label, Level.OK, detail)
+    return Finding(choice.about or choice.origin, environment.database.label, Level.OK, detail)
 
 
 def _interrupted(
@@ -76,10 +76,10 @@ def _interrupted(
     )
 
 
-def _next(environment: Environment, facts: migrate.Facts, holder: str) -> str:
+def _next(environment: Environment, facts: wanted.Facts, holder: str) -> str:
     env = f"--env={environment.name}"
     if holder:
         return f"invoke status {env}"
-    if all(wanted.done for wanted in facts.wanted):
+    if all(one.done for one in facts.wanted):
         return f"invoke verify {env}"
     return f"invoke migrate {env} --dry-run"

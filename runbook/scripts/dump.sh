@@ -30,13 +30,14 @@ examine "$job/part" "$after" "on the server"
 sum=$(sha256sum <"$job/part" | cut -c 1-64)
 sync "$job/part"
 
-facts=$(sql "$database" -e 'SELECT VERSION(), @@character_set_database, @@collation_database') &&
-  definers=$(sql "$database" -e '
-    SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
-    UNION SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
-    UNION SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
-    UNION SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE()') ||
-  fail "nothing was kept: the server did not say what the manifest needs"
+facts=$(sql "$database" <<<'SELECT VERSION(), @@character_set_database, @@collation_database') &&
+  definers=$(sql "$database" <<'SQL'
+SELECT DEFINER FROM information_schema.VIEWS WHERE TABLE_SCHEMA = DATABASE()
+UNION SELECT DEFINER FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()
+UNION SELECT DEFINER FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = DATABASE()
+UNION SELECT DEFINER FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE();
+SQL
+  ) || fail "nothing was kept: the server did not say what the manifest needs"
 IFS=$'\t' read -r version character_set collation <<<"$facts"
 bytes=$(stat -c %s "$job/part")
 text() { local text=${1//\\/\\\\}; printf '"%s"' "${text//\"/\\\"}"; }
@@ -67,7 +68,7 @@ items() { sed -e '/^$/d' -e 's/.*/    "&"/' -e '$!s/$/,/'; }
   mv "$job/part" "$folder/$file" &&
   mv "$job/manifest" "$folder/$file.manifest.json" ||
   fail "nothing was kept: the manifest could not be written"
-echo "$folder/$file.manifest.json" >"$job/made"
+stat -c '%s %Y %n' "$folder/$file" >"$job/made"
 
 part bound | while IFS= read -r object; do
   echo "note: ${object/:/ } names its database where it is created: no restore under another name"

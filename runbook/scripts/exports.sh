@@ -6,5 +6,5 @@ found=(????????T??????Z)
 [ "${#found[@]}" -gt 0 ] || exit 0
 cd -- "${found[-1]}"
 echo "export ${found[-1]}"
-for file in *.tsv.gz; do echo "file $(sha256sum -- "$file")"; done
+for file in *.tsv.gz load.sql; do echo "file $(sha256sum -- "$file")"; done
 [ ! -e manifest.json ] || sed 's/^/= /' manifest.json

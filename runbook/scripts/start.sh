@@ -10,10 +10,12 @@ esac
 mkdir -p "$job"
 # Whoever holds this lock is the job; the kernel takes it back when the job dies.
 exec 9>>"$job/lock"
-if ! flock -w 1 9; then
+if ! { flock -n 9 || { sleep 1; flock -n 9; }; }; then  # a watcher tries it for a moment
   echo "attached: it is running already"; exit 0
 fi
-if [ "$(cat "$job/status" 2>/dev/null)" = 0 ] && [ -s "$job/made" ] && [ -e "$(cat "$job/made")" ] &&
+if [ "$(cat "$job/status" 2>/dev/null)" = 0 ] && [ -s "$job/made" ] &&
+  read -r size modified made <"$job/made" &&
+  [ "$(stat -c '%s %Y' "$made" 2>/dev/null)" = "$size $modified" ] && [ -e "$made.manifest.json" ] &&
   [ $(($(date +%s) - $(stat -c %Y "$job/status"))) -lt "$attach" ]; then
   echo "attached: it ended well while nobody watched"; exit 0
 fi

@@ -37,9 +37,6 @@ from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
 
 PHASE = "preflight"
-IMPATIENT = ("SET SESSION lock_wait_timeout = 1", "SET SESSION innodb_lock_wait_timeout = 1")
-"""A look that waited behind somebody's lock could not tell of it. Reads wait for a table's
-metadata lock, and `SET @x = (SELECT … FROM t)`, as a guard may have it, for its row locks."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +125,6 @@ def _servers(
 def _database(site: Site, ours: int | None, guards: bool) -> DatabaseFacts:
     environment = site.environment
     with site.database.reader() as session:
-        for setting in IMPATIENT:
-            session.execute(setting)
         facts = server.look(session)
         lines = rows(session, "SHOW GRANTS")
         grants = parse_grants(

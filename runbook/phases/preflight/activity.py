@@ -10,8 +10,8 @@ from runbook.blockers import TRANSACTION_AGE
 from runbook.database import Row, Session, as_text
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.seen import Unseen, number, rows
-from runbook.phases.preflight.units import age, listed
 from runbook.steps import Finding, Level
+from runbook.units import age, listed
 
 TRANSACTIONS = f"""\
 SELECT t.trx_mysql_thread_id, p.USER, p.HOST, p.DB, COALESCE(t.trx_query, p.INFO, ''),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 from runbook.backups import ENDING, stem
 from runbook.environment import Environment
-from runbook.phases.preflight.units import size
 from runbook.remote import quote
 from runbook.steps import Finding, Level
+from runbook.units import size
 
 COMPRESSED = 0.3
 """A dump's share of the tables' data, on the safe side: 2,000,000 rows (traps) gave 0.03."""

@@ -12,9 +12,9 @@ from runbook.phases.preflight import disk, health, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.health import Health
 from runbook.phases.preflight.programs import Program
-from runbook.phases.preflight.units import age
 from runbook.remote import Finished, Hosts, script
 from runbook.steps import Finding, Level
+from runbook.units import age
 
 MAX_SKEW = 5.0
 NO_SUCH_COMMAND = 127

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from runbook.ledger import TABLE as LEDGER
 from runbook.phases.preflight.grants import Grants
 from runbook.phases.preflight.server import ServerFacts
-from runbook.phases.preflight.units import listed
 from runbook.sqltext import quote_name
 from runbook.steps import Finding, Level
+from runbook.units import listed
 
 DUMP = {
     "SELECT": "the dump stops at the first table",

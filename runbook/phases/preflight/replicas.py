@@ -9,9 +9,9 @@ from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.seen import Unseen
-from runbook.phases.preflight.units import age
 from runbook.replication import Channel, channels
 from runbook.steps import Finding, Level
+from runbook.units import age
 
 Replication = tuple[Channel, ...] | Unseen
 MONITOR = {True: "SLAVE MONITOR", False: "REPLICATION CLIENT"}

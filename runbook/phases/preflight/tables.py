@@ -11,9 +11,9 @@ from runbook.change import Change
 from runbook.database import Row, Session, as_text
 from runbook.errors import RunbookError
 from runbook.phases.preflight.seen import Unseen, number, rows
-from runbook.phases.preflight.units import age, listed, size
 from runbook.sqltext import algorithm, mentions_variable, target
 from runbook.steps import Finding, Level
+from runbook.units import age, listed, size
 
 INDEX_ROWS = 1_600_000
 BACKFILL_ROWS = 84_000

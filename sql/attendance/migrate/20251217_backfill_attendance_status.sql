@@ -4,8 +4,8 @@
 
    The range below is everything, for clients that run this file as it is. The
    runbook program runs the UPDATE over many small ranges instead. */
-SET @chunk_from = (SELECT COALESCE(MIN(participant_id), 0) FROM event_participants);
-SET @chunk_to = (SELECT COALESCE(MAX(participant_id), 0) FROM event_participants);
+SELECT COALESCE(MIN(participant_id), 0) INTO @chunk_from FROM event_participants;
+SELECT COALESCE(MAX(participant_id), 0) INTO @chunk_to FROM event_participants;
 UPDATE event_participants
 SET attendance_status = 'unknown'
 WHERE participant_id BETWEEN @chunk_from AND @chunk_to

@@ -1,0 +1,73 @@
+"""Ahead of a migration: hosts, database, backups and the change's guards, looked at together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TypeVar
+
+from runbook import wanted
+from runbook.dumphost import Facts as Dumps
+from runbook.environment import Environment
+from runbook.errors import RunbookError
+from runbook.options import Options
+from runbook.phases import backup, preflight
+from runbook.site import Site
+from runbook.steps import Finding, Level, Plan
+from runbook.wanted import Facts as Wanted
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What was found; None for what could not be looked at, and why stands in `errors`."""
+
+    preflight: preflight.Facts
+    dumps: Dumps | None
+    wanted: Wanted | None
+    errors: tuple[RunbookError, ...]
+
+
+def prepare(site: Site, _options: Options) -> Plan:
+    """Return a plan of no steps whose findings are all that a migration would have to face."""
+    found = findings(site.environment, look(site))
+    return Plan(site.environment.name, preflight.PHASE, site.change.name, (), found)
+
+
+def look(site: Site) -> Facts:
+    """Look at everything at once; read-only."""
+    errors: list[RunbookError] = []
+
+    def tried(work: Callable[[], T]) -> T | None:
+        try:
+            return work()
+        except RunbookError as error:
+            errors.append(error)
+            return None
+
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        around = pool.submit(preflight.look, site, ours=site.ours, guards=False)
+        dumps = pool.submit(tried, lambda: backup.look(site))
+        change = tried(lambda: wanted.look(site))
+        return Facts(around.result(), dumps.result(), change, tuple(errors))
+
+
+def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    """Return every row: preflight's, the backups', and what the change's guards refuse."""
+    asked = facts.wanted.wanted if facts.wanted else ()
+    rows = (
+        *preflight.findings(
+            environment, facts.preflight, tuple(w.choice.text for w in asked if not w.done)
+        ),
+        *(backup.findings(environment, facts.dumps) if facts.dumps else ()),
+        *(wanted.findings(environment, facts.wanted) if facts.wanted else ()),
+    )
+    if any(row.level is Level.REFUSED for row in rows):
+        return rows  # what could not be looked at has its cause among these
+    return (*rows, *(_of_error(environment, error) for error in facts.errors))
+
+
+def _of_error(environment: Environment, error: RunbookError) -> Finding:
+    return Finding("look", environment.name, Level.REFUSED, error.message, error.advice)

@@ -1,0 +1,31 @@
+"""Sizes, counts and times as a person reads them at night."""
+
+from __future__ import annotations
+
+UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def size(count: float) -> str:
+    """Return a number of bytes such as 18.3 MiB; three digits, binary units."""
+    power = next((p for p in range(4) if count < 1024 ** (p + 1)), 4)
+    scaled = count / 1024**power
+    digits = f"{scaled:.0f}" if power == 0 or scaled >= 100 else f"{scaled:.3g}"
+    return f"{digits} {UNITS[power]}"
+
+
+def age(seconds: float) -> str:
+    """Return a length of time such as 45 s, 3 min 20 s or 2 h 5 min."""
+    whole = round(seconds)
+    if whole < 90:
+        return f"{seconds:.1g} s" if 0 < seconds < 1 else f"{whole} s"
+    minutes, rest = divmod(whole, 60)
+    if minutes < 90:
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+
+
+def listed(names: tuple[str, ...], most: int = 4) -> str:
+    """Return names as a list in a sentence, cut after `most`."""
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"

@@ -1,0 +1,138 @@
+"""What the change still wants here: its guards, evaluated, and what the ledger says of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runbook import guards, ledger, leftovers
+from runbook.change import Change, SqlFile
+from runbook.database import Session, SqlError, TimeLimit
+from runbook.environment import Environment
+from runbook.guards import Choice
+from runbook.ledger import Book, Entry
+from runbook.site import Site
+from runbook.sqltext import mentions_variable, quote_name, target, where_clause
+from runbook.steps import Finding, Level, Record
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """One thing a migration file asks for here, as the look found it.
+
+    `rows` is the table's estimate, `todo` the exact rows a chunked statement
+    still matches; None where nobody knows.
+    """
+
+    file: SqlFile
+    choice: Choice
+    table: str | None
+    span: tuple[str, ...] = ()
+    rows: int | None = None
+    todo: int | None = None
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do for it."""
+        return self.choice.done or self.todo == 0
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a look at the database found for this change."""
+
+    wanted: tuple[Wanted, ...]
+    book: Book
+    records: tuple[Record, ...]
+
+
+def look(site: Site) -> Facts:
+    """Evaluate the migration's guards, count what is left, and read the ledger; read-only."""
+    session, change = site.reader, site.change
+    book = ledger.read(session)
+    wanted = tuple(
+        _look_at(session, file, choice)
+        for file in change.migrate
+        for choice in guards.choose(session, file)
+    )
+    continued = [entry for w in wanted if (entry := resumes(book, change, w))]
+    stale = tuple(e for e in book.leftovers(change.name) if e not in continued)
+    return Facts(wanted, book, leftovers.resolve(session, site.environment, stale))
+
+
+def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    """Return what the guards refuse, and files that changed since they ran here."""
+    label = environment.database.label
+    refused = tuple(
+        Finding(
+            w.choice.origin,
+            label,
+            Level.REFUSED,
+            w.choice.refused,
+            "Decide which of the two is right: alter the table by hand, or the file.",
+        )
+        for w in facts.wanted
+        if w.choice.refused
+    )
+    current = {w.file.path: w.file.checksum for w in facts.wanted}
+    ran = {entry.statement.rpartition(":")[0]: entry for entry in facts.book.entries}
+    changed = tuple(
+        Finding(
+            path,
+            label,
+            Level.WARNING,
+            f"the file has changed since run {entry.run} ({entry.started_at} UTC)",
+            "What ran then is not what it says now; compare the two in version control.",
+        )
+        for path, entry in ran.items()
+        if path in current and entry.checksum != current[path]
+    )
+    return (*refused, *changed)
+
+
+def _look_at(session: Session, file: SqlFile, choice: Choice) -> Wanted:
+    table = target(choice.text)
+    if choice.done or choice.refused or table is None:
+        return Wanted(file, choice, table)
+    rows = session.value(
+        "SELECT TABLE_ROWS FROM information_schema.TABLES"
+        " WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s",
+        (table,),
+    )
+    estimate = None if rows is None else int(str(rows))
+    if not mentions_variable(choice.text, "chunk_from"):
+        return Wanted(file, choice, table, rows=estimate)
+    span = tuple(
+        s.text
+        for s in file.statements
+        if s.line < choice.statement.line
+        and any(mentions_variable(s.text, name) for name in ("chunk_from", "chunk_to"))
+    )
+    return Wanted(file, choice, table, span, estimate, _count(session, table, choice.text))
+
+
+def _count(session: Session, table: str, text: str) -> int | None:
+    """Return how many rows a chunked statement matches over the full range, if it can be told."""
+    condition = where_clause(text)
+    if condition is None:
+        return None
+    try:
+        counted = session.value(f"SELECT COUNT(*) FROM {quote_name(table)} WHERE {condition}")
+    except TimeLimit:
+        return None
+    except SqlError:  # a column that an earlier statement of this plan adds
+        return None
+    return int(str(counted))
+
+
+def resumes(book: Book, change: Change, wanted: Wanted) -> Entry | None:
+    """Return the interrupted row that a chunked statement continues, when its file is the same."""
+    if not wanted.span or wanted.done:
+        return None
+    return next(
+        (
+            entry
+            for entry in reversed(book.leftovers(change.name))
+            if entry.statement == wanted.choice.origin and entry.checksum == wanted.file.checksum
+        ),
+        None,
+    )
