@@ -33,7 +33,10 @@ def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
     outcome = Outcome.REFUSED
     error: RunbookError | None = None
     try:
-        environment = inventory.load(folder / "inventory.yaml").environment(env)
+        known = inventory.load(folder / "inventory.yaml")
+        environment = known.environment(env)
+        for mistake in known.mistakes:
+            console.say(f"{mistake} (not in the way of {environment.name})", "yellow")
         with site.opened(environment) as opened:
             outcome = Invocation(phase, options, opened, console, document).run()
     except KeyboardInterrupt:
