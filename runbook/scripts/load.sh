@@ -4,17 +4,17 @@ check "$file"
 for defect in "${defects[@]}"; do echo "$file: $defect"; done
 [ ${#defects[@]} -eq 0 ] || fail "nothing was loaded: $file is no backup any more: ${defects[0]}"
 
-# Without IF NOT EXISTS: a database that is there is an error, and nothing is touched.
-sql -e "$create" || fail "nothing was loaded: the database $into could not be created"
-
 stage loading
+# Without IF NOT EXISTS: a database that is there is an error, and nothing is touched.
+sql <<<"$create" || fail "nothing was loaded: the database $into could not be created"
+
 left="$into was made here, holds nothing else and may go: $drop"
 exec 8<"$folder/$file"
 # A client may repeat the statement that failed, which can be a megabyte of rows.
 said=$({ unpack <&8 | sed '1{/999999/d}' | sql --binary-mode --max-allowed-packet=1G "$into"
   statuses="${PIPESTATUS[*]}"; } 2>&1 >/dev/null; printf '\n%s' "$statuses")
 exec 8<&-
-printf '%s\n' "${said%$'\n'*}" | grep -a '^ERROR\|^zstd\|^gzip' | cut -c 1-500
+printf '%s\n' "${said%$'\n'*}" | awk '/^(ERROR|zstd|gzip)/ { print substr($0, 1, 500) }'
 if [ "${said##*$'\n'}" != "0 0 0" ]; then
   case $said in
     *"ERROR 1227 "*) why=": an object has a DEFINER that this account may not set" ;;
@@ -33,10 +33,13 @@ mapfile -t defects < <(
 )
 [ ${#defects[@]} -eq 0 ] || fail "${defects[@]}" "${defects[0]}; $left"
 # A copy whose events run would be a second application.
-events=$(sql "$into" -e "SELECT CONCAT('ALTER EVENT \`', REPLACE(EVENT_NAME, '\`', '\`\`'), '\` DISABLE;')
-  FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND STATUS = 'ENABLED'")
+events=$(sql "$into" <<'SQL'
+SELECT CONCAT('ALTER EVENT `', REPLACE(EVENT_NAME, '`', '``'), '` DISABLE;')
+FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND STATUS = 'ENABLED';
+SQL
+) || fail "the events of $into could not be listed: they may run; $left"
 if [ -n "$events" ]; then
-  sql "$into" -e "$events" || fail "the events of $into could not be disabled: they run"
+  sql "$into" <<<"$events" || fail "the events of $into could not be disabled: they run"
   echo "disabled in $into: $(printf '%s\n' "$events" | wc -l) events"
 fi
 echo "$into: $(printf '%s\n' "$wanted" | grep -c .) objects, as in the manifest of $file"
