@@ -11,6 +11,7 @@ import time
 
 from rich.console import Console as Rich
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 from rich.text import Text
 
 from runbook import render
@@ -168,7 +169,16 @@ class Console:
             self.say(f"         {line}")
 
     def _word(self, word: str, rest: str) -> None:
-        self._rich.print(Text(f"{word:<8}", style=STYLE.get(word, "")).append(f" {rest}", style=""))
+        """Print a line that begins with a word; on a terminal it wraps beside the word."""
+        styled = Text(f"{word:<8}", style=STYLE.get(word, ""))
+        if not self._rich.is_terminal:
+            self._rich.print(styled.append(f" {rest}", style=""))
+            return
+        line = Table.grid(padding=(0, 1, 0, 0))
+        line.add_column(no_wrap=True)
+        line.add_column(overflow="fold")
+        line.add_row(styled, Text(rest))
+        self._rich.print(line, soft_wrap=False)
 
 
 def measure(event: StepProgress) -> str:

@@ -89,7 +89,7 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
                 case _ if is_read(statement.text):
                     session.execute(statement.text)
                 case _ if not choices or choices[-1].statement is not statement:
-                    choices.append(Choice(statement, statement.text))
+                    choices.append(Choice(statement, statement.text, *_told(session)))
         except LockWait as error:
             raise Refusal(
                 f"{statement.source}: a table that it reads is locked by somebody",
@@ -106,9 +106,8 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
 
 
 def _prepared(session: Session, statement: Statement, variable: str) -> Choice:
-    text, *told = session.rows(f"SELECT @{variable}, @found, @object")[0]
-    session.execute("SET @found = NULL, @object = NULL")
-    found, about = (as_text(value) for value in told)
+    text = session.value(f"SELECT @{variable}")
+    found, about = _told(session)
     if text is None:
         raise StepFailed(
             f"{statement.source}: @{variable} is NULL",
@@ -118,6 +117,13 @@ def _prepared(session: Session, statement: Statement, variable: str) -> Choice:
     if chosen.lower().startswith(REFUSED):
         return Choice(statement, chosen, found, about, refused=chosen[len(REFUSED) :].strip())
     return Choice(statement, chosen, found, about, done=chosen.lower() == NOTHING)
+
+
+def _told(session: Session) -> tuple[str, str]:
+    """Return what the file has said for people since it was last asked: state found, object."""
+    found, about = session.rows("SELECT @found, @object")[0]
+    session.execute("SET @found = NULL, @object = NULL")
+    return as_text(found), as_text(about)
 
 
 def _executed(

@@ -36,7 +36,7 @@ def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = No
     after = shape(run.writer, step.table) if step.table else None
     added = after.added_since(before.objects) if before and after else ()
     run.ledger.finished(row, Outcome.CHANGED, added)
-    return Result(Outcome.CHANGED, ", ".join(f"added {name}" for name in added))
+    return Result(Outcome.CHANGED, f"added {', '.join(added)}" if len(added) > 1 else "")
 
 
 def record(step: Record, run: Run) -> Result:

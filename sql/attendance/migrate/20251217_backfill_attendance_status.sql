@@ -4,6 +4,7 @@
 
    The range below is everything, for clients that run this file as it is. The
    runbook program runs the UPDATE over many small ranges instead. */
+SET @object = 'backfill of event_participants.attendance_status';
 SELECT COALESCE(MIN(participant_id), 0) INTO @chunk_from FROM event_participants;
 SELECT COALESCE(MAX(participant_id), 0) INTO @chunk_to FROM event_participants;
 UPDATE event_participants
