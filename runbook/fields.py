@@ -14,6 +14,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pymysql.protocol import FieldDescriptorPacket
 
+RawRow = tuple[bytes | None, ...]
+NULL = 251
+WIDER = {252: 2, 253: 3, 254: 8}
+"""By a length's first byte, how many bytes the length has after it."""
 BINARY_CHARSET = 63
 UNSIGNED = 32
 FLOAT, JSON, GEOMETRY = 4, 245, 255
@@ -96,3 +100,25 @@ def field(sent: FieldDescriptorPacket) -> Field:
         table=str(said["org_table"]),
         column=str(said["org_name"]),
     )
+
+
+def raw_row(packet: bytes) -> RawRow:
+    """Return the values of a row from its packet, as bytes: each has its length in front.
+
+    https://dev.mysql.com/doc/dev/mysql-server/latest/page_protocol_com_query_response_text_resultset_row.html
+    """
+    values: list[bytes | None] = []
+    at, end = 0, len(packet)
+    while at < end:
+        length = packet[at]
+        at += 1
+        if length == NULL:
+            values.append(None)
+            continue
+        if length > NULL:
+            width = WIDER[length]
+            length = int.from_bytes(packet[at : at + width], "little")
+            at += width
+        values.append(packet[at : at + length])
+        at += length
+    return tuple(values)

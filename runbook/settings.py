@@ -19,6 +19,7 @@ def snapshot_settings(environment: Environment, mariadb: bool) -> tuple[str, ...
     """The statements that open a snapshot, as the plan shows them."""
     return (
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
+        f"SET SESSION lock_wait_timeout = {max(1, round(environment.timeouts.lock_wait))}",
         time_limit(mariadb, environment.timeouts.statement),
         "SET SESSION net_write_timeout = 3600",
         "SET SESSION time_zone = '+00:00'",

@@ -16,10 +16,10 @@ import time
 from typing import TYPE_CHECKING, BinaryIO, cast
 
 from runbook import exports, tsv
-from runbook.database import RawRow, Session, as_text
+from runbook.database import Session, as_text
 from runbook.errors import Outcome, StepFailed
 from runbook.exports import MANIFEST, PART, SCRIPT, File, Manifest
-from runbook.fields import Field
+from runbook.fields import Field, RawRow
 from runbook.queries import Census, Query, Tally, identity
 from runbook.run import Result, Run
 from runbook.steps import Export

@@ -1,0 +1,413 @@
+"""Rollback on real servers: exactly what migrate added goes, and no row that is not exported."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook.losses import destroys
+from runbook.seal import opened, sealed
+from sandbox.sandbox import Sandbox
+from tests.exporting import exports
+from tests.support import PROJECT, Bench, Ran, bench
+from tests.test_export import attend
+
+AUDIT = "vaulteer.event_attendance_audit"
+PARTICIPANTS = "vaulteer.event_participants"
+INSERT = f"INSERT INTO {AUDIT} (event_id, participant_id, action) VALUES (1, 1, 'correction')"
+SHORT = {"lock_wait": "1s", "lock_give_up": "20s"}
+
+
+@pytest.fixture
+def place(sandbox: Sandbox, tmp_path: Path) -> Bench:
+    """Return a bench on each server in turn."""
+    return bench(sandbox, tmp_path, timeouts=SHORT)
+
+
+@pytest.fixture
+def maria(mariadb: Sandbox, tmp_path: Path) -> Bench:
+    """Return a bench on MariaDB, migrated and with 166 rows of each kind, exported."""
+    made = bench(mariadb, tmp_path, timeouts=SHORT)
+    migrated(made)
+    assert made.run("export").status == 0
+    return made
+
+
+def migrated(place: Bench) -> None:
+    """Migrate, and give the application time to leave rows of attendance."""
+    assert place.run("migrate").status == 0
+    attend(place.sandbox)
+
+
+def ended(place: Bench, before: dict[str, str]) -> None:
+    """Check that a rollback brings the schema back, that it is then over, and migrate works."""
+    ran = place.run("rollback")
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    assert place.schema() == before
+    again = place.run("rollback")
+    assert (again.status, again.document["outcome"]) == (0, "ok")
+    assert again.document["planned"] == []
+    assert place.run("migrate").document["outcome"] == "changed"
+    assert place.run("verify").status == 0
+
+
+def test_the_round_trip(place: Bench) -> None:
+    """Migrate, rows, export, rollback: the schema is the one before; then migrate works again."""
+    before = place.schema()
+    migrated(place)
+    refused = place.run("rollback")
+    assert (refused.status, refused.document["outcome"]) == (3, "refused")
+    advice = {f["advice"] for f in refused.document["findings"] if f["level"] == "refused"}
+    assert advice == {"invoke export --env=test"}
+    assert place.run("export").status == 0
+    ended(place, before)
+
+
+def test_without_rows_nothing_need_be_exported(place: Bench) -> None:
+    """Right after migrate there is nothing to lose, so nothing is asked for."""
+    before = place.schema()
+    assert place.run("migrate").status == 0
+    ended(place, before)
+    assert exports(place) == []
+
+
+def test_first_it_says_what_will_be_lost(maria: Bench) -> None:
+    """Rows, since when, values in which columns, and where they are exported to."""
+    (export,) = exports(maria)
+    first, second, _ = maria.run("rollback", dry_run=True).document["notes"]
+    assert first.startswith("will be lost: audit, 166 rows from 20")
+    assert first.endswith(f"UTC: all of event_attendance_audit; exported to db1:{export}")
+    assert second == (
+        "will be lost: participants, 166 rows from 2025-03-01 10:00:00 to 2025-03-01 10:00:00 UTC:"
+        " attendance_status in 166, attendance_marked_at in 166, attendance_notes in 26;"
+        f" exported to db1:{export}"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        INSERT,
+        f"DELETE FROM {AUDIT} LIMIT 1",
+        f"UPDATE {PARTICIPANTS} SET attendance_notes = '' WHERE attendance_notes IS NULL LIMIT 1",
+        f"UPDATE {PARTICIPANTS} SET attendance_status = 'late' WHERE participant_id = 1",
+    ],
+)
+def test_rows_that_changed_since_the_export_are_in_the_way(maria: Bench, change: str) -> None:
+    """One row more, less or other than exported refuses the rollback, until exported again."""
+    maria.sandbox.query(change)
+    ran = maria.run("rollback")
+    assert ran.status == 3
+    assert "has not exactly the present" in ran.said
+    assert maria.run("export").status == 0
+    assert maria.run("rollback").status == 0
+
+
+def _edited(export: Path) -> str:
+    path = export / "manifest.json"
+    path.write_text(path.read_text().replace('"rows": 166', '"rows": 167'))
+    return "changed after it was written"
+
+
+def _truncated(export: Path) -> str:
+    path = export / "manifest.json"
+    path.write_text(path.read_text()[:-100])
+    return "incomplete"
+
+
+def _without_manifest(export: Path) -> str:
+    (export / "manifest.json").unlink()
+    return "manifest.json is missing"
+
+
+def _without_file(export: Path) -> str:
+    (export / "audit.tsv.gz").unlink()
+    return "audit.tsv.gz is missing"
+
+
+def _with_other_rows(export: Path) -> str:
+    path = export / "audit.tsv.gz"
+    content = gzip.decompress(path.read_bytes()).replace(b"check_in", b"checkout", 1)
+    path.write_bytes(gzip.compress(content, mtime=0))
+    return "audit.tsv.gz was changed after it was written"
+
+
+def _with_another_script(export: Path) -> str:
+    with (export / "load.sql").open("a") as script:
+        script.write("DROP TABLE users;\n")
+    return "load.sql was changed after it was written"
+
+
+def _of_elsewhere(export: Path) -> str:
+    path = export / "manifest.json"
+    said = {**opened(path.read_text()), "environment": "production"}
+    path.write_text(sealed({name: value for name, value in said.items() if name != "seal"}))
+    return "environment production"
+
+
+DAMAGES = (
+    _edited,
+    _truncated,
+    _without_manifest,
+    _without_file,
+    _with_other_rows,
+    _with_another_script,
+    _of_elsewhere,
+)
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_export_counts_for_nothing(maria: Bench, damage: Callable[[Path], str]) -> None:
+    """A manifest or file that is missing, cut or edited refuses the rollback and is named."""
+    why = damage(exports(maria)[0])
+    ran = maria.run("rollback")
+    assert ran.status == 3
+    assert why in ran.said
+    again = maria.run("export")
+    assert (again.status, again.document["outcome"]) == (0, "changed")
+    assert maria.run("rollback").status == 0
+
+
+@contextmanager
+def open_transaction(sandbox: Sandbox, statement: str) -> Iterator[Any]:
+    """Run a statement in a transaction that stays open; yields its connection."""
+    with sandbox.root_connection() as connection, connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute(statement)
+        yield connection
+        connection.rollback()
+
+
+def waiting(sandbox: Sandbox, text: str) -> None:
+    """Wait until the program waits for a lock with a statement that begins so."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        shown = sandbox.query(
+            "SELECT INFO FROM information_schema.PROCESSLIST WHERE USER = 'migrator'"
+        )
+        if any(str(info).startswith(text) for (info,) in shown):
+            return
+        time.sleep(0.01)
+    raise AssertionError(f"nobody ever waited with {text}")
+
+
+def in_background(place: Bench, command: str) -> tuple[threading.Thread, list[Ran]]:
+    """Run a command in a thread; return it, and where its result will be."""
+    results: list[Ran] = []
+    process = place.start(command, "--env=test", "--json")
+
+    def wait() -> None:
+        out, _ = process.communicate(timeout=60)
+        results.append(Ran(process.returncode, json.loads(out)))
+
+    thread = threading.Thread(target=wait)
+    thread.start()
+    return thread, results
+
+
+def test_a_row_committed_while_a_drop_waits_is_not_lost(place: Bench) -> None:
+    """Rows are compared behind the lock: one that an open transaction brings stops the drop."""
+    migrated(place)
+    assert place.run("export").status == 0
+    with open_transaction(place.sandbox, INSERT) as writer:
+        thread, results = in_background(place, "rollback")
+        waiting(place.sandbox, "LOCK TABLES")
+        writer.commit()
+        thread.join()
+    (ran,) = results
+    assert (ran.status, ran.document["outcome"]) == (1, "failed")
+    assert "expected 166 rows" in ran.document["message"]
+    assert "is 167 rows" in ran.document["message"]
+    assert "invoke export" in ran.document["advice"]
+    assert place.sandbox.query(f"SELECT COUNT(*) FROM {AUDIT}") == [(167,)]
+    assert place.run("export").status == 0
+    assert place.run("rollback").status == 0
+
+
+def test_a_transaction_that_does_not_end_is_named(maria: Bench, tmp_path: Path) -> None:
+    """When a lock is not to be had in time, the rollback gives up and says who holds it."""
+    impatient = bench(maria.sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "2s"})
+    with open_transaction(maria.sandbox, f"SELECT * FROM {PARTICIPANTS} LIMIT 1"):
+        ran = impatient.run("rollback")
+    assert (ran.status, ran.document["outcome"]) == (1, "failed")
+    assert "event_participants" in ran.document["message"]
+    assert "root@" in ran.document["message"]
+    assert maria.run("rollback").status == 0
+
+
+def test_killed_between_drops_it_goes_on_where_it_was(place: Bench) -> None:
+    """Killed when the audit table is gone and the rest is not, the same command does the rest."""
+    before = place.schema()
+    migrated(place)
+    assert place.run("export").status == 0
+    held = open_transaction(place.sandbox, f"SELECT * FROM {PARTICIPANTS} LIMIT 1")
+    with held, place.start("rollback", "--env=test") as process:
+        waiting(place.sandbox, "ALTER TABLE event_participants DROP INDEX")
+        process.kill()
+    assert "event_attendance_audit" not in place.schema()
+    assert len(exports(place)) == 1
+    ended(place, before)
+
+
+def test_a_plan_that_was_cut_off_may_go_on_under_its_digest(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """Where only previewed plans run, the rest of a killed rollback still runs by its digest."""
+    place = bench(mariadb, tmp_path, timeouts=SHORT)
+    migrated(place)
+    assert place.run("export").status == 0
+    strict = bench(mariadb, tmp_path, timeouts=SHORT, policy={"confirm": "plan"})
+    digest = strict.run("rollback", dry_run=True).document["plan"]
+    held = open_transaction(mariadb, f"SELECT * FROM {PARTICIPANTS} LIMIT 1")
+    with held, strict.start("rollback", "--env=test", f"--plan={digest}") as process:
+        waiting(mariadb, "ALTER TABLE event_participants DROP INDEX")
+        process.kill()
+    assert strict.run("rollback").status == 3
+    ran = strict.run("rollback", plan=digest)
+    assert (ran.status, ran.document["outcome"]) == (0, "changed")
+
+
+def test_what_an_interrupted_migrate_added_is_undone_too(place: Bench) -> None:
+    """Rows of the ledger that never ended are resolved by the schema: what is new goes."""
+    before = place.schema()
+    assert place.run("migrate").status == 0
+    place.sandbox.query(
+        "UPDATE vaulteer.runbook_ledger SET finished_at = NULL, outcome = NULL, added = NULL"
+        " WHERE added IN ('column:event_participants.attendance_notes',"
+        " 'index:event_participants.idx_participants_event_attendance',"
+        " 'table:event_attendance_audit')"
+    )
+    attend(place.sandbox)
+    assert place.run("rollback").status == 3
+    assert place.run("export").status == 0
+    ran = place.run("rollback")
+    assert ran.status == 0, ran.said
+    assert place.schema() == before
+
+
+def test_what_was_there_before_stays_with_its_data(place: Bench) -> None:
+    """Columns, index and rows from before migrate outlive migrate and rollback untouched."""
+    place.sandbox.query(
+        f"ALTER TABLE {PARTICIPANTS} ADD COLUMN attendance_notes TEXT NULL,"
+        " ADD COLUMN attendance_status ENUM('unknown','present','late','absent') NULL"
+        " DEFAULT 'unknown', ADD INDEX idx_participants_event_attendance (event_id,"
+        " attendance_status)"
+    )
+    place.sandbox.query(
+        f"UPDATE {PARTICIPANTS} SET attendance_notes = CONCAT('n', participant_id),"
+        " attendance_status = IF(participant_id % 2, 'late', NULL)"
+    )
+    before = place.schema()
+    assert place.run("migrate").status == 0
+    place.sandbox.query(f"UPDATE {PARTICIPANTS} SET attendance_marked_by = 1 LIMIT 7")
+    assert place.run("rollback").status == 3
+    assert place.run("export").status == 0
+    ran = place.run("rollback")
+    assert ran.status == 0, ran.said
+    said = " ".join(ran.document["notes"])
+    assert "attendance_marked_by in 7" in said
+    assert "attendance_notes in" not in said
+    assert "wrote into columns that were there before stay" in said
+    assert place.schema() == before
+    kept = place.sandbox.query(
+        "SELECT SUM(attendance_notes = CONCAT('n', participant_id)),"
+        f" SUM(attendance_status = 'late') FROM {PARTICIPANTS}"
+    )
+    assert [int(str(count)) for count in kept[0]] == [500, 250]
+
+
+def test_rows_that_stay_need_no_export(place: Bench) -> None:
+    """Data in columns that were there before does not ask for an export: it is not lost."""
+    place.sandbox.query(
+        f"ALTER TABLE {PARTICIPANTS} ADD COLUMN attendance_notes TEXT NULL,"
+        " ADD COLUMN attendance_status ENUM('unknown','present','late','absent')"
+        " NOT NULL DEFAULT 'unknown'"
+    )
+    place.sandbox.query(f"UPDATE {PARTICIPANTS} SET attendance_notes = 'kept'")
+    before = place.schema()
+    assert place.run("migrate").status == 0
+    ran = place.run("rollback")
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    assert exports(place) == []
+    assert place.schema() == before
+    assert place.sandbox.query(
+        f"SELECT COUNT(*) FROM {PARTICIPANTS} WHERE attendance_notes = 'kept'"
+    ) == [(500,)]
+
+
+def test_without_a_migration_of_ours_nothing_is_undone(place: Bench) -> None:
+    """Where the program never migrated, all that is there stays, and it says so."""
+    place.sandbox.load("USE vaulteer;\n" + _migration())
+    there = place.schema()
+    ran = place.run("rollback")
+    assert (ran.status, ran.document["outcome"], ran.document["planned"]) == (0, "ok", [])
+    assert "nothing was migrated here by this program" in ran.said
+    assert place.schema() == there
+
+
+def _migration() -> str:
+    folder = PROJECT / "sql" / "attendance" / "migrate"
+    return "\n".join(file.read_text() for file in sorted(folder.glob("*.sql")))
+
+
+def test_a_table_that_somebody_altered_meanwhile_is_told(maria: Bench) -> None:
+    """A schema that is not the one before is a failure that shows the lines, until it is."""
+    maria.sandbox.query(f"ALTER TABLE {PARTICIPANTS} ADD INDEX theirs (status)")
+    ran = maria.run("rollback")
+    assert (ran.status, ran.document["outcome"]) == (1, "failed")
+    (failed,) = [s for s in ran.document["steps"] if s["outcome"] == "failed"]
+    assert any("theirs" in line for line in failed["output"])
+    assert ran.outcomes[-1] == "skipped"
+    maria.sandbox.query(f"ALTER TABLE {PARTICIPANTS} DROP INDEX theirs")
+    assert maria.run("rollback").document["outcome"] == "changed"
+    assert maria.run("rollback").document["planned"] == []
+
+
+def test_a_failed_check_drops_nothing(maria: Bench) -> None:
+    """When rows change between the look and the first drop, nothing at all is dropped."""
+    there = maria.schema()
+    with open_transaction(maria.sandbox, INSERT) as writer:
+        thread, results = in_background(maria, "rollback")
+        waiting(maria.sandbox, "LOCK TABLES")
+        writer.commit()
+        thread.join()
+    assert results[0].document["outcome"] == "failed"
+    assert maria.schema() == there
+
+
+def test_another_change_goes_through_the_same_code(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A change of other tables migrates, exports and rolls back, its rows exported first."""
+    changes = PROJECT / "tests" / "changes"
+    sandbox.load("USE vaulteer;\n" + (changes / "library.base.sql").read_text())
+    place = bench(sandbox, tmp_path, change=str(changes / "library"))
+    before = place.schema()
+    assert place.run("migrate").status == 0
+    sandbox.query("INSERT INTO vaulteer.reminders (loan_id, sent_on) VALUES (1, '2025-01-01')")
+    assert place.run("rollback").status == 3
+    assert place.run("export").status == 0
+    ran = place.run("rollback")
+    assert ran.status == 0, ran.said
+    assert place.schema() == before
+
+
+def test_only_what_takes_values_from_rows_is_guarded() -> None:
+    """Dropping a column or table, or changing a column's type, may; an index or trigger not."""
+    assert destroys("DROP TABLE t")
+    assert destroys("ALTER TABLE t DROP COLUMN c, ALGORITHM=INSTANT")
+    assert destroys("ALTER TABLE t DROP c")
+    assert destroys("ALTER TABLE t DROP INDEX i, DROP COLUMN c")
+    assert destroys("alter table t modify c INT")
+    assert destroys("TRUNCATE t")
+    assert destroys("DELETE FROM t")
+    assert not destroys("ALTER TABLE t DROP INDEX i, ALGORITHM=INPLACE, LOCK=NONE")
+    assert not destroys("ALTER TABLE t DROP FOREIGN KEY f, DROP KEY k")
+    assert not destroys("DROP INDEX i ON t")
+    assert not destroys("DROP TRIGGER IF EXISTS g")
