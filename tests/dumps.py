@@ -141,9 +141,16 @@ def jobs_of(sandbox: Sandbox) -> list[Process]:
     return [p for p in marked_processes(sandbox.root) if _is_of_job(p)]
 
 
-def run_here(text: str) -> subprocess.CompletedProcess[str]:
-    """Run a step's text as a host's login shell would."""
-    return subprocess.run(["sh", "-c", text], capture_output=True, text=True, check=False)
+def run_here(text: str, path: str = os.environ["PATH"]) -> subprocess.CompletedProcess[str]:
+    """Run a step's text as a host's login shell would, with `path` as its PATH."""
+    return subprocess.run(
+        ["/bin/sh", "-c", text],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, "PATH": path},
+    )
 
 
 def refused(plan: Plan) -> list[Finding]:

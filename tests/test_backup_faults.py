@@ -27,6 +27,7 @@ from tests.dumps import (
     place,
     programs,
     refused,
+    run_here,
     the_job,
 )
 
@@ -206,6 +207,17 @@ def test_a_folder_that_cannot_be_made_is_one_clear_failure(
         with pytest.raises(StepFailed, match="not started") as failed:
             here.perform(plan.steps[0])
         assert "Not a directory" in failed.value.output[-1]
+
+
+def test_a_host_without_a_needed_program_says_which(maria: Place, tmp_path: Path) -> None:
+    """A start on a host that lacks a program fails at once, rather than compare nothing."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    for name in ("sh", "bash", "cat", "date", "df"):
+        (programs / name).symlink_to(f"/bin/{name}")
+    done = run_here(the_job(maria).text, path=str(programs))
+    assert done.returncode == 1
+    assert done.stderr.strip() == "awk is not on PATH here"
 
 
 @pytest.fixture

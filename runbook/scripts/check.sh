@@ -9,7 +9,7 @@ check() {
   exec 8<"$folder/$file"
   sum=$(sha256sum <&8 | cut -c 1-64)
   exec 8<&-
-  [ "$sum" = "$(value sha256)" ] || {
+  [ ${#sum} -eq 64 ] && [ "$sum" = "$(value sha256)" ] || {
     defects+=("its checksum is not the manifest's")
     [ "$(stat -c %s "$folder/$file")" = "$(value bytes)" ] ||
       defects+=("it has $(stat -c %s "$folder/$file") bytes and not $(value bytes)")

@@ -21,13 +21,11 @@ fi
 
 stage verifying
 after=$(objects_on_server "$database") || fail "nothing was kept: the objects of $database could not be listed"
-mapfile -t defects < <(
-  absent "$after" "$before" "was created while the dump ran"
-  absent "$before" "$after" "was dropped while the dump ran"
-)
+compare "$after" "$before" "was created while the dump ran" "was dropped while the dump ran"
 examine "$job/part" "$after" "on the server"
 [ ${#defects[@]} -eq 0 ] || fail "${defects[@]}" "nothing was kept: ${defects[0]}"
 sum=$(sha256sum <"$job/part" | cut -c 1-64)
+[ ${#sum} -eq 64 ] || fail "nothing was kept: the dump has no checksum"
 sync "$job/part"
 
 facts=$(sql "$database" <<<'SELECT VERSION(), @@character_set_database, @@collation_database') &&

@@ -7,6 +7,7 @@
 objects_in_dump() {
   DATABASE=$1 awk '
     function more() { K = "more"; return 0 }
+    function unclosed() { open = 1; return more() }
     # token(): takes the next word (K w), quoted name (q) or sign (p) of `rest` into T.
     function token(  n, c) {
       while (1) {
@@ -14,7 +15,7 @@ objects_in_dump() {
         else if (match(rest, /^\/\*M?![0-9]*/)) rest = substr(rest, RLENGTH + 1)
         else if (substr(rest, 1, 2) == "*/") rest = substr(rest, 3)
         else if (substr(rest, 1, 2) == "/*") {
-          if (!(n = index(rest, "*/"))) return more()
+          if (!(n = index(rest, "*/"))) return unclosed()
           rest = substr(rest, n + 2)
         } else if (rest ~ /^(#|--[ \t])/) {
           if (!(n = index(rest, "\n"))) return more()
@@ -30,7 +31,7 @@ objects_in_dump() {
           else if (substr(rest, n + 1, 1) == c) { T = T c; n++ }
           else { rest = substr(rest, n + 1); K = "q"; return 1 }
         }
-        return more()
+        return unclosed()
       }
       if (match(rest, /^[^ \t\r\n`"\047.,;()@=*\/]+/)) K = "w"
       else { RLENGTH = 1; K = "p" }
@@ -62,11 +63,11 @@ objects_in_dump() {
     # parse(): 1 when the statement so far is understood, 0 when its next line is needed.
     function parse(  kind, found) {
       rest = statement
-      qualified = 0
+      qualified = open = 0
       word()
       for (kind = ""; kind == "";) {
         kind = word()
-        if (K == "more") return 0
+        if (K == "more") return open = 0
         if (kind !~ (delimiter == ";" ? tables : routines)) kind = ""
       }
       found = name()
@@ -120,7 +121,7 @@ objects_in_dump() {
         if (parse()) wanted = 0
       }
       if (!told && object !~ /^(table|sequence):/ && mentions($0)) mentioned = told = 1
-      fresh = length($0) >= length(delimiter) && \
+      fresh = !(wanted && open) && length($0) >= length(delimiter) && \
         substr($0, length($0) - length(delimiter) + 1) == delimiter
       if (fresh && mentioned && object != "") print "mentions " object
       if (fresh) mentioned = 0

@@ -27,10 +27,7 @@ fi
 stage comparing
 wanted=$(listed)
 loaded=$(objects_on_server "$into") || fail "the objects of $into could not be listed; $left"
-mapfile -t defects < <(
-  absent "$wanted" "$loaded" "is in the dump and not in $into"
-  absent "$loaded" "$wanted" "is in $into and not in the dump"
-)
+compare "$wanted" "$loaded" "is in the dump and not in $into" "is in $into and not in the dump"
 [ ${#defects[@]} -eq 0 ] || fail "${defects[@]}" "${defects[0]}; $left"
 # A copy whose events run would be a second application.
 events=$(sql "$into" <<'SQL'

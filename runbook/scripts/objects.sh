@@ -20,10 +20,3 @@ FROM (
 ) AS objects;
 SQL
 }
-
-# absent A B WHAT: a line for each object of the list A that is not in B.
-absent() {
-  comm -23 <(printf '%s\n' "$1") <(printf '%s\n' "$2") | while IFS= read -r object; do
-    [ -z "$object" ] || echo "${object%%:*} ${object#*:} $3"
-  done
-}

@@ -2,6 +2,9 @@ umask 077
 # The database account arrives on standard input and goes on through a pipe: it is
 # in no argument, no environment and no file.
 options=$(cat)
+for program in awk date df flock od sed setsid sha256sum sort stat tail; do
+  command -v "$program" >/dev/null || { echo "$program is not on PATH here" >&2; exit 1; }
+done
 [ -d "$folder" ] || mkdir -p "$folder"
 case $(stat -L -c %a "$folder") in
   *00) ;;
