@@ -148,6 +148,12 @@ DELIMITER $$
 CREATE DEFINER = migrator@'%' PACKAGE pk AS PROCEDURE a(); END$$
 CREATE DEFINER = migrator@'%' PACKAGE BODY pk AS PROCEDURE a() AS BEGIN NULL; END; END$$
 """
+MYSQL_ONLY = """
+USE vaulteer;
+CREATE LIBRARY lib LANGUAGE JAVASCRIPT AS $$ export function f() { return "TABLE x"; } $$;
+CREATE DEFINER = migrator@'%' JSON RELATIONAL DUALITY VIEW dv AS
+  SELECT JSON_DUALITY_OBJECT('_id': user_id, 'uid': uid) FROM users;
+"""
 NAMES = """
 SELECT CONCAT(IF(table_type = 'VIEW', 'view', IF(table_type = 'SEQUENCE', 'sequence', 'table')),
   ':', table_name) FROM information_schema.tables WHERE table_schema = 'vaulteer'
@@ -157,14 +163,15 @@ UNION SELECT CONCAT(LOWER(routine_type), ':', routine_name) FROM information_sch
   WHERE routine_schema = 'vaulteer'
 UNION SELECT CONCAT('event:', event_name) FROM information_schema.events
   WHERE event_schema = 'vaulteer'
+/*!90200 UNION SELECT CONCAT('library:', library_name) FROM information_schema.libraries
+  WHERE library_schema = 'vaulteer' */
 """
 
 
 def test_odd_names_and_bodies_are_told_apart_from_objects(here: Place) -> None:
-    """Backticks, quotes, line breaks, bodies that look like a dump, and MariaDB's own kinds."""
+    """Backticks, quotes, line breaks, bodies that look like a dump, and each server's own kinds."""
     here.sandbox.load(ODD)
-    if here.sandbox.server == "mariadb":
-        here.sandbox.load(MARIADB_ONLY)
+    here.sandbox.load(MARIADB_ONLY if here.sandbox.server == "mariadb" else MYSQL_ONLY)
     here.perform(the_job(here))
     manifest = backups.parse(Dump(here.dumps[0]).manifest.read_text())
     assert set(manifest.objects) == {str(name) for (name,) in here.sandbox.query(NAMES)}

@@ -16,7 +16,7 @@ from runbook.steps import Job
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import Background, Dump, Place, jobs_of, place, refused, the_job
-from tests.test_backup import MARIADB_ONLY, ODD
+from tests.test_backup import MARIADB_ONLY, MYSQL_ONLY, ODD
 
 INTO = "vaulteer_restore_test"
 OPTIONS = Options(into=INTO)
@@ -113,8 +113,8 @@ def test_a_restore_equals_the_original(here: Place) -> None:
 def test_odd_objects_come_back(here: Place) -> None:
     """Odd names, bodies that look like a dump, sequences, packages and row history survive."""
     here.sandbox.load(ODD)
+    here.sandbox.load(MARIADB_ONLY if here.sandbox.server == "mariadb" else MYSQL_ONLY)
     if here.sandbox.server == "mariadb":
-        here.sandbox.load(MARIADB_ONLY)
         here.sandbox.query("INSERT INTO vaulteer.ver VALUES (1, 1)")
         here.sandbox.query("UPDATE vaulteer.ver SET x = 2")
     here.sandbox.query(

@@ -92,7 +92,7 @@ objects_in_dump() {
     }
     BEGIN {
       tables = "^(TABLE|SEQUENCE|VIEW)$"
-      routines = "^(TRIGGER|EVENT|PROCEDURE|FUNCTION|PACKAGE)$"  # only these change the delimiter
+      routines = "^(TRIGGER|EVENT|PROCEDURE|FUNCTION|PACKAGE|LIBRARY)$"  # only these change the delimiter
       delimiter = ";"
       fresh = 1
       database = ENVIRON["DATABASE"]
