@@ -44,8 +44,8 @@ class Kind(StrEnum):
 class Field:
     """A column of a result: its name, its type, and the column of a table it comes from.
 
-    `length` is in bytes as displayed, `scale` in digits after the point;
-    `table` and `column` are empty for an expression.
+    `length` is in bytes as displayed, `scale` in digits after the point; `alias`
+    is what the query calls the `table`. These are empty for an expression.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Field:
     flags: int
     scale: int
     table: str
+    alias: str
     column: str
 
     @property
@@ -98,6 +99,7 @@ def field(sent: FieldDescriptorPacket) -> Field:
         flags=int(said["flags"]),
         scale=int(said["scale"]),
         table=str(said["org_table"]),
+        alias=str(said["table_name"]),
         column=str(said["org_name"]),
     )
 

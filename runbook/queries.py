@@ -27,13 +27,15 @@ LOADING = (
 class Column:
     """A column of a query; `type` is as CREATE TABLE wants it.
 
-    `source` is the `table.column` it comes from, empty for an expression.
+    `source` is the `table.column` it comes from, `alias` what the query calls
+    that table; both are empty for an expression.
     """
 
     name: str
     kind: Kind
     type: str
     source: str = ""
+    alias: str = ""
     temporal: bool = False
 
     @property
@@ -60,6 +62,16 @@ class Query:
     def tables(self) -> frozenset[str]:
         """The tables that its columns come from."""
         return frozenset(column.table for column in self.columns if column.table)
+
+    @property
+    def locks(self) -> frozenset[str]:
+        """The tables as LOCK TABLES must name them for the query to be allowed."""
+        return frozenset(
+            quote_name(column.table)
+            + (f" AS {quote_name(column.alias)}" if column.alias != column.table else "")
+            for column in self.columns
+            if column.table
+        )
 
     @property
     def census(self) -> str:

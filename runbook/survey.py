@@ -65,7 +65,9 @@ def _column(field: Field, types: dict[str, str]) -> Column:
     source = f"{field.table}.{field.column}"
     known = types.get(source)
     type_ = "double" if field.type == FLOAT else known or field.sql_type
-    return Column(field.name, field.kind, type_, source if known else "", field.temporal)
+    if not known:
+        return Column(field.name, field.kind, type_, temporal=field.temporal)
+    return Column(field.name, field.kind, type_, source, field.alias, field.temporal)
 
 
 def _exact(select: str, fields: Sequence[Field]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -396,6 +397,47 @@ def test_another_change_goes_through_the_same_code(sandbox: Sandbox, tmp_path: P
     ran = place.run("rollback")
     assert ran.status == 0, ran.said
     assert place.schema() == before
+
+
+def library(sandbox: Sandbox, folder: Path, query: str) -> Bench:
+    """Return a bench of the library's change, migrated, whose reminders are exported by `query`."""
+    changes = PROJECT / "tests" / "changes"
+    sandbox.load("USE vaulteer;\n" + (changes / "library.base.sql").read_text())
+    shutil.copytree(changes / "library", folder / "library")
+    (folder / "library" / "export" / "reminders.sql").write_text(f"{query};\n")
+    place = bench(sandbox, folder, change=str(folder / "library"))
+    assert place.run("migrate").status == 0
+    sandbox.query("INSERT INTO vaulteer.reminders (loan_id, sent_on) VALUES (5000000001, NOW())")
+    return place
+
+
+def test_a_query_may_join_and_name_its_tables_otherwise(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Every table that a query selects from is locked under each name that the query gives it."""
+    place = library(
+        sandbox,
+        tmp_path,
+        "SELECT r.*, l.reader FROM reminders AS r JOIN loans AS l USING (loan_id)",
+    )
+    assert place.run("export").status == 0
+    ran = place.run("rollback")
+    assert ran.status == 0, ran.said
+    assert "reminders" not in place.schema()
+
+
+def test_a_query_that_reads_what_it_does_not_select_stops_before_the_drop(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Such a query cannot be compared behind the lock; it is told, and nothing is dropped."""
+    place = library(
+        sandbox,
+        tmp_path,
+        "SELECT r.* FROM reminders AS r WHERE EXISTS (SELECT 1 FROM books)",
+    )
+    assert place.run("export").status == 0
+    ran = place.run("rollback")
+    assert (ran.status, ran.document["outcome"]) == (1, "failed")
+    assert "a column of every table that it reads" in ran.document["advice"]
+    assert "reminders" in place.schema()
 
 
 def test_only_what_takes_values_from_rows_is_guarded() -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import contextlib
 
-from runbook.database import TimeLimit
+from runbook.database import SqlError, TimeLimit
 from runbook.errors import Lost, StepFailed
 from runbook.perform import statement
 from runbook.perform.check import check_rows
 from runbook.run import Result, Run
 from runbook.steps import Guarded
+
+NOT_LOCKED = 1100
 
 
 def perform(step: Guarded, run: Run) -> Result:
@@ -43,6 +45,13 @@ def _compare(step: Guarded, run: Run) -> None:
             f"{step.origin}: comparing the rows took too long to keep {step.table} locked for it",
             advice="Nothing was dropped. Raise timeouts.query in the inventory, for an hour at "
             "which the table can wait that long.",
+        ) from error
+    except SqlError as error:
+        if error.code != NOT_LOCKED:
+            raise
+        raise StepFailed(
+            f"{step.origin}: nothing was dropped: {error.message}",
+            advice="An export query must select a column of every table that it reads.",
         ) from error
     wrong = [row for row in rows if not row.holds]
     if wrong or len(rows) < len(step.checks):

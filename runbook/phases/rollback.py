@@ -171,9 +171,10 @@ def _guarded(
     a minute, and the lock with it.
     """
     tables = sorted({*(t for loss in lost for t in loss.sources), *filter(None, (drop.table,))})
+    names = {*map(quote_name, tables), *(n for loss in lost for n in loss.asked.query.locks)}
     opening = (
         f"{UTC}, wait_timeout = 60",
-        "LOCK TABLES " + ", ".join(f"{quote_name(table)} WRITE" for table in tables),
+        "LOCK TABLES " + ", ".join(f"{name} WRITE" for name in sorted(names)),
     )
     checks = _checks(facts, lost, environment.timeouts.query)
     closing = ("UNLOCK TABLES", "SET SESSION wait_timeout = 86400")
