@@ -64,15 +64,15 @@ class Clients:
         """Return the option-file lines that say how the connection is secured.
 
         `ca` is where the host has the certificate authority of the inventory,
-        or empty for those the host trusts. Without TLS in the inventory the
+        or empty for those the host trusts. With TLS in the inventory, chain and
+        name are always verified: MariaDB's client without that goes on in plain
+        text where a server offers no TLS (measured with 10.11). Without it, the
         programs encrypt where the server offers it, and verify nothing.
         """
-        tls = environment.database.tls
         mariadb = "MariaDB" in self.version
-        if tls is None:
+        if environment.database.tls is None:
             return ("ssl-verify-server-cert=0",) if mariadb else ("loose-get-server-public-key",)
-        named = tls.hostname in (None, environment.database.address.host)
         authority = f"ssl-ca={ca}" if ca else f"ssl-capath={SYSTEM_AUTHORITIES}"
         if mariadb:
-            return ("ssl", authority, f"ssl-verify-server-cert={int(named)}")
-        return (authority, f"ssl-mode={'VERIFY_IDENTITY' if named else 'VERIFY_CA'}")
+            return ("ssl", authority, "ssl-verify-server-cert=1")
+        return (authority, "ssl-mode=VERIFY_IDENTITY")

@@ -108,16 +108,18 @@ def client_options(environment: Environment, password: str) -> str:
     """Return the database account as the `[client]` section of an option file.
 
     It is what a step with `credentials` gets on standard input. The address is
-    the one in the inventory, as seen from the backup host.
+    the inventory's, as seen from the backup host; with TLS to another name it is
+    that name, since the client programs verify the name they connect to.
 
     Raises:
         UsageError: an option file cannot hold this user or password.
     """
     database = environment.database
+    name = database.tls.hostname if database.tls else None
     options = {
         "user": database.user,
         "password": password,
-        "host": database.address.host,
+        "host": name or database.address.host,
         "port": str(database.address.port),
         "protocol": "tcp",
     }

@@ -19,7 +19,7 @@ from runbook.phases.preflight.needs import RESTORE, Account
 from runbook.site import Site
 from runbook.sqltext import quote_name
 from runbook.steps import Finding, Job, Level, Plan
-from runbook.units import age
+from runbook.units import age, size
 
 PHASE = "restore"
 NAME = re.compile(r"[A-Za-z0-9_]{1,64}")
@@ -27,8 +27,9 @@ SYSTEM = {"mysql", "sys", "information_schema", "performance_schema"}
 EXISTS = "SELECT COUNT(*) FROM information_schema.SCHEMATA WHERE LOWER(SCHEMA_NAME) = LOWER(%s)"
 OF_KINDS = {"CREATE VIEW": "view", "TRIGGER": "trigger", "EVENT": "event"}
 """Privileges that a restore needs only for some kinds of objects."""
-OTHERS_DEFINER = {"MariaDB": "SET USER", "MySQL": "SET_ANY_DEFINER"}
-"""What lets an account create objects in another one's name; SUPER does too."""
+OTHERS_DEFINER = {"MariaDB": ("SET USER",), "MySQL": ("SET_ANY_DEFINER", "SET_USER_ID")}
+"""What lets an account create objects in another one's name; SUPER does too. MySQL calls
+it SET_USER_ID before 8.2."""
 
 
 @dataclass(frozen=True)
@@ -137,13 +138,14 @@ def _of_rights(environment: Environment, found: Found, manifest: Manifest) -> It
         advice = account.grant(missing, f"{quote_name(found.into)}.*")
         yield Finding("grants", where, Level.REFUSED, detail, advice)
     others = tuple(name for name in manifest.definers if name != account.facts.account)
-    may = any(account.grants.holds(p) for p in ("SUPER", "SET_USER_ID", OTHERS_DEFINER[flavour]))
+    may = any(account.grants.holds(name) for name in ("SUPER", *OTHERS_DEFINER[flavour]))
     if others and not may:
         detail = (
             f"the dump creates objects in the name of {', '.join(others)}, and "
             f"{account.facts.account} may do that only in its own (error 1227)"
         )
-        advice = account.grant((OTHERS_DEFINER[flavour],), "*.*")
+        newer = flavour == "MariaDB" or account.facts.server.version >= (8, 2)
+        advice = account.grant(OTHERS_DEFINER[flavour][:1] if newer else ("SET_USER_ID",), "*.*")
         yield Finding("grants", where, Level.REFUSED, detail, advice)
     facts = account.facts
     if (
@@ -177,6 +179,7 @@ def _load(environment: Environment, found: Found, dump: Backup, manifest: Manife
         text=jobs.start(folder, job, jobs.text(values, "job", *EXAMINE, "check", "load")),
         watch=jobs.watch(job),
         found=_state(found, done=done),
+        cost="" if done else f"{size(manifest.sql_bytes)} of SQL to load",
         done=done,
         credentials=True,
         timeout=environment.timeouts.job,
@@ -201,7 +204,8 @@ def _state(found: Found, *, done: bool) -> str:
 def _notes(dump: Backup) -> tuple[str, ...]:
     objects = dump.manifest.objects if dump.manifest else ()
     events = sum(name.startswith("event:") for name in objects)
-    return (f"{events} events come along; in the copy they are disabled",) if events else ()
+    what = "1 event comes" if events == 1 else f"{events} events come"
+    return (f"{what} along, disabled in the copy",) if events else ()
 
 
 def _account(session: Session) -> Account:
