@@ -11,8 +11,8 @@ _SEAL = re.compile(r'^  "seal": "([0-9a-f]{64})"$', re.MULTILINE)
 
 
 def sealed(content: Mapping[str, object]) -> str:
-    """Return `content` as JSON, two spaces an indent, with its seal."""
-    head = json.dumps(content, indent=2, ensure_ascii=False).removesuffix("\n}") + ",\n"
+    """Return `content` as JSON in ASCII, so that its lines are lines to anybody, with its seal."""
+    head = json.dumps(content, indent=2).removesuffix("\n}") + ",\n"
     return f'{head}  "seal": "{hashlib.sha256(head.encode()).hexdigest()}"\n}}\n'
 
 

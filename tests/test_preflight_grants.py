@@ -73,6 +73,7 @@ LACKS = (
     ("UPDATE", "grants: migrate", Level.REFUSED, "missing on vaulteer: UPDATE"),
     ("INDEX", "grants: migrate", Level.REFUSED, "missing on vaulteer: INDEX"),
     ("DROP", "grants: rollback", Level.WARNING, "a rollback would stop half-way"),
+    ("LOCK TABLES", "grants: rollback", Level.WARNING, "missing on vaulteer: LOCK TABLES"),
     ("TRIGGER", "grants: triggers", Level.WARNING, "no trigger can be made"),
 )
 

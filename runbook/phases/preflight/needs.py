@@ -25,6 +25,7 @@ DUMP = {
     "EVENT": "the dump stops at the events",
 }
 MIGRATE = ("SELECT", "INSERT", "UPDATE", "CREATE", "ALTER", "INDEX")
+ROLLBACK = ("SELECT", "ALTER", "DROP", "TRIGGER", "LOCK TABLES")
 RESTORE = (
     "SELECT", "INSERT", "CREATE", "DROP", "ALTER", "INDEX", "REFERENCES", "TRIGGER", "EVENT",
     "LOCK TABLES", "CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE",
@@ -73,9 +74,7 @@ def findings(
     yield _simple(
         where, account, "export", ("SELECT",), "the rows that a rollback destroys cannot be saved"
     )
-    yield _simple(
-        where, account, "rollback", ("ALTER", "DROP", "TRIGGER"), "a rollback would stop half-way"
-    )
+    yield _simple(where, account, "rollback", ROLLBACK, "a rollback would stop half-way")
     yield _triggers(where, account)
     yield _restore(where, account)
 
