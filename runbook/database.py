@@ -25,7 +25,7 @@ from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, StepFailed
 from runbook.fields import Field, RawRow, field, raw_row
 from runbook.pump import Buffered, socket_over
-from runbook.settings import snapshot_settings, time_limit, writer_settings
+from runbook.settings import reader_settings, snapshot_settings, writer_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,15 +43,6 @@ LOST = {
 }
 LOCK_WAIT = {server_errors.LOCK_WAIT_TIMEOUT, server_errors.LOCK_DEADLOCK}
 KILLED = {server_errors.QUERY_INTERRUPTED, 1969, 3024}  # a look's own time limit
-
-
-READER_SETTINGS = (
-    "SET SESSION TRANSACTION READ ONLY",
-    "SET SESSION lock_wait_timeout = 1",
-    "SET SESSION innodb_lock_wait_timeout = 1",
-)
-"""A look that waited behind somebody's lock could not tell of it. Reads wait for a table's
-metadata lock, and `SET @x = (SELECT … FROM t)`, as a guard may have it, for its row locks."""
 
 
 class SqlError(StepFailed):
@@ -181,8 +172,8 @@ class Database:
         """A session that the server keeps read-only, with a time limit a query."""
         target = self._environment.database
         with self._session(target.via, target.address, target.name) as session:
-            session.execute("SET SESSION TRANSACTION READ ONLY")
-            session.execute(time_limit(session.server.is_mariadb, self._environment.timeouts.query))
+            for text in reader_settings(self._environment, session.server.is_mariadb):
+                session.execute(text)
             yield session
 
     @contextmanager
@@ -208,7 +199,7 @@ class Database:
         """A session on the replica called `name`."""
         replica = next(r for r in self._environment.database.replicas if r.name == name)
         with self._session(replica.via, replica.address, None) as session:
-            for text in READER_SETTINGS:
+            for text in reader_settings(self._environment, session.server.is_mariadb):
                 session.execute(text)
             yield session
 

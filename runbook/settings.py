@@ -5,6 +5,21 @@ from __future__ import annotations
 from runbook.environment import Environment
 
 
+def reader_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
+    """The statements that open a look's session.
+
+    A look that waited behind somebody's lock could not tell of it: reads wait
+    for a table's metadata lock, and `SET @x = (SELECT … FROM t)`, as a guard may
+    have it, for its row locks.
+    """
+    return (
+        "SET SESSION TRANSACTION READ ONLY",
+        "SET SESSION lock_wait_timeout = 1",
+        "SET SESSION innodb_lock_wait_timeout = 1",
+        time_limit(mariadb, environment.timeouts.query),
+    )
+
+
 def writer_settings(environment: Environment) -> tuple[str, ...]:
     """The statements that open a writing session, as the plan shows them."""
     seconds = max(1, round(environment.timeouts.lock_wait))
