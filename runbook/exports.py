@@ -134,7 +134,8 @@ def load_script(files: tuple[tuple[Query, str], ...]) -> str:
         "/* Reads this export into new tables. In this folder, on the server's flavour it is of:\n"
         "     gunzip -k *.tsv.gz\n"
         "     mysql --local-infile=1 DATABASE < load.sql\n"
-        "   Each last line shows what was exported beside what is in the table now. */\n"
+        "   It prints what was exported beside what is in each table now. To put values back\n"
+        "   where they were: INSERT INTO … SELECT, or UPDATE … JOIN, from these tables. */\n"
     )
     texts = [*LOADING]
     for query, expected in files:

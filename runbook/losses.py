@@ -12,7 +12,7 @@ from runbook.ledger import Book
 from runbook.phases import export
 from runbook.phases.export import Asked
 from runbook.schema import shape
-from runbook.sqltext import target
+from runbook.sqltext import quote_name, target
 from runbook.sqltokens import tokenize
 from runbook.steps import Finding, Level
 
@@ -93,8 +93,31 @@ def losses(facts: export.Facts, brought: frozenset[str]) -> tuple[Loss, ...]:
     return tuple(found)
 
 
-def guards(texts: Sequence[str], lost: Sequence[Loss]) -> tuple[tuple[Loss, ...], ...]:
-    """Return, for each of the statements to come, the losses to compare right before it.
+def unasked(
+    session: Session, facts: export.Facts, brought: frozenset[str]
+) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Return the columns that would go with values in them, and that no query selects, by table."""
+    asked = {f"column:{c.source}" for a in facts.asked for c in a.query.columns if c.source}
+    tables = {name.partition(":")[2].partition(".")[0] for name in brought if _holds_rows(name)}
+    found = []
+    for table in sorted(tables):
+        there = {name for name in shape(session, table).objects if name.startswith("column:")}
+        going = there if f"table:{table}" in brought else there & brought
+        names = tuple(sorted(name.partition(".")[2] for name in going - asked))
+        filled = " OR ".join(f"{quote_name(name)} IS NOT NULL" for name in names)
+        if names and session.value(
+            f"SELECT EXISTS (SELECT 1 FROM {quote_name(table)} WHERE {filled})"
+        ):
+            found.append((table, names))
+    return tuple(found)
+
+
+def _holds_rows(name: str) -> bool:
+    return name.startswith(("table:", "column:"))
+
+
+def compared_before(texts: Sequence[str], lost: Sequence[Loss]) -> tuple[tuple[Loss, ...], ...]:
+    """Return, for each of the statements to come, the losses whose rows it must not change.
 
     That is the first statement that destroys anything of a loss; after it the
     query of that loss may not even run any more.

@@ -424,6 +424,23 @@ def test_a_query_may_join_and_name_its_tables_otherwise(sandbox: Sandbox, tmp_pa
     assert "reminders" not in place.schema()
 
 
+@pytest.mark.parametrize("query", ["SELECT 1 AS one", "SELECT reminder_id FROM reminders"])
+def test_what_no_query_selects_refuses_the_rollback(
+    mariadb: Sandbox, tmp_path: Path, query: str
+) -> None:
+    """Values that would go and that the export leaves out are named, and nothing is dropped."""
+    place = library(mariadb, tmp_path, query)
+    assert place.run("export").status == 0
+    ran = place.run("rollback")
+    assert ran.status == 3
+    (refused,) = [f for f in ran.document["findings"] if f["level"] == "refused"]
+    assert refused["what"] == "reminders"
+    assert "loan_id" in refused["detail"]
+    mariadb.query("DELETE FROM vaulteer.reminders")
+    assert place.run("export").status == 0
+    assert place.run("rollback").status == 0
+
+
 def test_a_query_that_reads_what_it_does_not_select_stops_before_the_drop(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

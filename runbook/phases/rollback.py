@@ -10,7 +10,7 @@ from runbook.change import SqlFile
 from runbook.environment import Environment
 from runbook.guards import Choice, choose
 from runbook.ledger import Book
-from runbook.losses import Loss, brought, findings, guards, losses
+from runbook.losses import Loss, brought, compared_before, findings, losses, unasked
 from runbook.options import Options
 from runbook.phases import export
 from runbook.settings import within
@@ -31,6 +31,7 @@ class Facts:
     choices: tuple[tuple[SqlFile, Choice], ...]
     exports: export.Facts
     losses: tuple[Loss, ...]
+    unasked: tuple[tuple[str, tuple[str, ...]], ...]
 
     @property
     def drops(self) -> bool:
@@ -67,7 +68,9 @@ def look(site: Site, book: Book) -> Facts:
     )
     exported = export.look(site)
     ours = brought(site.reader, book, site.change.name)
-    return Facts(book, choices, exported, losses(exported, ours))
+    return Facts(
+        book, choices, exported, losses(exported, ours), unasked(site.reader, exported, ours)
+    )
 
 
 def steps(environment: Environment, change: str, facts: Facts) -> tuple[Step, ...]:
@@ -96,10 +99,11 @@ def notes(environment: Environment, change: str, facts: Facts) -> tuple[str, ...
 
 
 def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
-    return tuple(
+    label = environment.database.label
+    undecided = tuple(
         Finding(
             choice.origin,
-            environment.database.label,
+            label,
             Level.REFUSED,
             choice.refused,
             "Decide what is to become of it, by hand or in the file.",
@@ -107,6 +111,18 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         for choice in (*(choice for _, choice in facts.choices), *facts.exports.refused)
         if choice.refused
     )
+    forgotten = tuple(
+        Finding(
+            table,
+            label,
+            Level.REFUSED,
+            f"{', '.join(names)} would go with values that no export query selects",
+            f"Add them to a query in {environment.change}/export, then export again.",
+        )
+        for table, names in facts.unasked
+        if facts.drops
+    )
+    return (*undecided, *forgotten)
 
 
 def _check(environment: Environment, facts: Facts) -> Check:
@@ -137,7 +153,7 @@ def _checks(facts: Facts, lost: tuple[Loss, ...], limit: float) -> tuple[str, ..
 def _drops(environment: Environment, change: str, facts: Facts) -> tuple[Statement, ...]:
     """Return the undo; what destroys rows compares them first, behind the tables' lock."""
     pending = [choice.text for _, choice in facts.choices if not choice.done]
-    lost = iter(guards(pending, facts.losses))
+    lost = iter(compared_before(pending, facts.losses))
     steps = []
     for file, choice in facts.choices:
         plain = _drop(environment, change, file, choice)
