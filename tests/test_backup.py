@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import signal
 import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,13 +13,13 @@ from pathlib import Path
 import pytest
 
 from runbook import backups, jobs
-from runbook.errors import Outcome, StepFailed, UsageError
+from runbook.errors import Interrupted, Lost, Outcome, StepFailed, UsageError
 from runbook.events import StepProgress
 from runbook.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
 from runbook.steps import Command, Fetch, Inspect, Job
-from sandbox.processes import marked_processes
+from sandbox.processes import marked_processes, wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import (
     Background,
@@ -345,3 +347,29 @@ def test_fetch_without_a_backup_says_so(maria: Place) -> None:
     *_, fetch = backup.prepare(maria.site, Options(fetch=True)).steps
     with pytest.raises(StepFailed, match="no verified dump"):
         maria.perform(fetch)
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("stop", ["cut", "ctrl-c"])
+def test_a_fetch_that_is_stopped_leaves_no_partial_file(maria: Place, stop: str) -> None:
+    """A cut connection is an unknown outcome, Ctrl-C a stop; neither leaves half a dump."""
+    *_, fetch = backup.prepare(maria.site, Options(fetch=True)).steps
+    assert isinstance(fetch, Fetch)
+    maria.perform(the_job(maria))
+    large = Dump(maria.dumps[0]).copy(maria.folder / "vaulteer-29990101T000000Z.sql.zst")
+    content = os.urandom(1 << 20) * 128
+    large.path.write_bytes(content)
+    changed = int(large.path.stat().st_mtime)
+    sum_ = hashlib.sha256(content).hexdigest()
+    large.seal(bytes=len(content), sha256=sum_, modified=changed)
+    maria.told.clear()
+    background = Background(maria, fetch)
+    assert wait_until(lambda: bool(maria.told), 10.0)
+    if stop == "cut":
+        for connection in maria.sandbox.connections("db1"):
+            connection.send(signal.SIGKILL)
+    else:
+        maria.brake._asked.set()
+    background.join()
+    assert isinstance(background.error, Lost if stop == "cut" else Interrupted)
+    assert list(Path(fetch.local).iterdir()) == []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
+import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
-
-from paramiko import SSHException
 
 from runbook import backups
 from runbook.backups import Manifest
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from paramiko import SFTPClient
 
 PIECE = 1 << 20
+AHEAD = 256
+"""Requests of 32 KiB in flight: enough for a long line, and a bound for memory."""
+TOLD_EVERY = 0.5
+"""Seconds between two words about progress."""
 PARTIAL = ".partial"
 
 
@@ -36,7 +40,7 @@ def perform(step: Fetch, run: Run) -> Result:
         Interrupted: the operator stopped.
     """
     local = Path(step.local)
-    with run.hosts.files(step.where) as sftp:
+    with _quiet_readers(), _reading(step), run.hosts.files(step.where) as sftp:
         text, manifest = _newest(step, sftp, run.environment.database.name)
         target = local / manifest.file
         if _is_here(target, manifest):
@@ -76,7 +80,7 @@ def _pieces(step: Fetch, sftp: SFTPClient, path: str) -> Iterator[bytes]:
     """Yield a remote file's bytes; the requests for it are sent ahead."""
     with _reading(step):
         file = sftp.open(path, "rb")
-        file.prefetch(file.stat().st_size)
+        file.prefetch(file.stat().st_size, AHEAD)
     with file:
         while True:
             with _reading(step):
@@ -87,7 +91,7 @@ def _pieces(step: Fetch, sftp: SFTPClient, path: str) -> Iterator[bytes]:
 
 
 def _copy(pieces: Iterator[bytes], target: Path, manifest: Manifest, run: Run) -> None:
-    digest, done = hashlib.sha256(), 0
+    digest, done, told = hashlib.sha256(), 0, 0.0
     partial = target.with_name(target.name + PARTIAL)
     try:
         with _private(partial) as file:
@@ -95,7 +99,9 @@ def _copy(pieces: Iterator[bytes], target: Path, manifest: Manifest, run: Run) -
                 file.write(piece)
                 digest.update(piece)
                 done += len(piece)
-                run.progress(done, "bytes", total=manifest.bytes)
+                if time.monotonic() - told > TOLD_EVERY:
+                    run.progress(done, "bytes", total=manifest.bytes)
+                    told = time.monotonic()
                 run.keep_lock()
                 run.brake.check()
             os.fsync(file.fileno())
@@ -130,12 +136,35 @@ def _reading(step: Fetch) -> Iterator[None]:
     """Tell a file that cannot be read from a connection that went away."""
     try:
         yield
-    except (EOFError, SSHException) as error:
+    except EOFError as error:
         raise Lost(f"{step.where}: the connection was lost during: {step.title}") from error
     except OSError as error:
-        if error.errno is None:  # a closed socket; a server's answer has a number
-            raise Lost(f"{step.where}: the connection was lost during: {step.title}") from error
+        if error.errno is None:  # a closed socket, of which `Hosts.files` tells
+            raise
         raise StepFailed(f"{step.where}: cannot be read: {error.strerror}") from error
+
+
+@contextmanager
+def _quiet_readers() -> Iterator[None]:
+    """Keep paramiko's reading-ahead threads from printing a traceback when the line is cut.
+
+    What was lost is told once, by the reader that waits for them.
+    """
+
+    def reads_ahead(thread: threading.Thread | None) -> bool:
+        return thread is not None and "_prefetch_thread" in thread.name
+
+    def hook(args: threading.ExceptHookArgs) -> None:
+        if not reads_ahead(args.thread):
+            before(args)
+
+    before, threading.excepthook = threading.excepthook, hook
+    try:
+        yield
+    finally:
+        for thread in filter(reads_ahead, threading.enumerate()):
+            thread.join(1.0)
+        threading.excepthook = before
 
 
 @contextmanager
