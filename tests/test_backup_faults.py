@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from runbook import jobs
 from runbook.errors import Interrupted, Lost, Outcome, StepFailed
 from runbook.jobs import client_options
 from runbook.options import Options
@@ -146,6 +147,27 @@ def test_a_stop_leaves_the_dump_running(maria: Place) -> None:
         assert "goes on" in background.error.advice
         assert backup.look(maria.site).job.running
     assert wait_until(lambda: len(maria.dumps) == 1, 10.0)
+
+
+def test_a_database_that_is_killed_during_the_dump_leaves_nothing(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """A server that goes away ends the dump with its own words; once it is back, all is well."""
+    with place(sandbox, tmp_path) as here:
+        with held(sandbox):
+            background = Background(here, the_job(here))
+            dumping(sandbox)
+            sandbox.kill_database()
+            background.join()
+        assert isinstance(background.error, StepFailed | Lost)
+        assert wait_until(lambda: not jobs_of(sandbox), 10.0)
+        assert here.dumps == []
+        assert not list(here.folder.rglob("part"))
+        said = here.site.hosts.run("db1", jobs.watch(backup.job_folder(here.site.environment))).out
+        assert "nothing was kept" in said
+    sandbox.restart_database()
+    with place(sandbox, tmp_path) as here:
+        assert here.perform(the_job(here))[0].outcome is Outcome.CHANGED
 
 
 def test_a_table_created_during_the_dump_is_a_defect(here: Place) -> None:
