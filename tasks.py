@@ -53,7 +53,7 @@ def backup(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
-    plan: str = "",
+    plan: str | None = None,
     fetch: bool = False,
     fresh: bool = False,
 ) -> None:
@@ -74,7 +74,7 @@ def restore(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
-    plan: str = "",
+    plan: str | None = None,
     backup: str = "latest",
     into: str = "",
 ) -> None:
@@ -88,7 +88,7 @@ def migrate(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
-    plan: str = "",
+    plan: str | None = None,
     fresh: bool = False,
 ) -> None:
     """Preflight, backup, migrate and verify: one plan, one digest, one confirmation."""
@@ -114,7 +114,7 @@ def export(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
-    plan: str = "",
+    plan: str | None = None,
     fetch: bool = False,
     fresh: bool = False,
 ) -> None:
@@ -128,7 +128,7 @@ def rollback(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
-    plan: str = "",
+    plan: str | None = None,
 ) -> None:
     """Undo exactly what migrate added; refuses without an export of the present rows."""
     _run(c, "rollback", env, json, dry_run=dry_run, plan=plan)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from runbook import render
 from runbook.environment import Confirm, Environment
-from runbook.errors import Refusal
+from runbook.errors import Outcome, Refusal, UsageError
 from runbook.ledger import Book
 from runbook.options import Options
-from runbook.steps import Plan, Record
+from runbook.state import private_folder
+from runbook.steps import Plan, Record, Step
 
 
 def refuse_unless_allowed(
@@ -28,49 +30,66 @@ def refuse_unless_allowed(
             f"{count} {'check forbids' if count == 1 else 'checks forbid'} this run",
             advice="Each refused line above says what would satisfy it.",
         )
-    if plan.phase in environment.policy.never:
+    phases = (plan.phase, *(step.phase for step in plan.steps if not step.done))
+    if forbidden := next((name for name in phases if name in environment.policy.never), None):
         raise Refusal(
-            f"policy.never forbids {plan.phase} in {environment.name}",
+            f"policy.never forbids {forbidden} in {environment.name}",
             advice=f"It is written in the inventory: {environment.source}.",
         )
-    if not plan.pending:
-        return
-    if options.plan:
-        if options.plan != plan.digest and not _is_rest_of(plan, options.plan, book()):
-            raise Refusal(
-                f"the plan is {plan.digest} now, not {options.plan}"
-                + _differs(plan, environment, options.plan),
-                advice=f"Preview it again: {command(plan, environment)} --dry-run",
-            )
-    elif environment.policy.confirm is Confirm.PLAN:
+    if options.plan is not None:
+        refuse_another_plan(plan, environment, options.plan, book())
+    elif plan.pending and environment.policy.confirm is Confirm.PLAN:
         raise Refusal(
             f"{environment.name} runs only a plan that was previewed",
-            advice=f"First {command(plan, environment)} --dry-run, then the same with "
+            advice=f"First {plan.command} --dry-run, then the same with "
             "--plan=DIGEST from the preview.",
+        )
+
+
+def refuse_another_plan(plan: Plan, environment: Environment, digest: str, book: Book) -> None:
+    """Raise Refusal unless `plan` bears `digest`, or is what an interrupted run of it left.
+
+    Raises:
+        UsageError: `digest` is none.
+        Refusal: it is another plan; says what differs where its preview was kept.
+    """
+    if not re.fullmatch(r"[0-9a-f]{12}", digest):
+        raise UsageError(
+            f"--plan={digest}: expected the twelve hexadecimal digits that a preview ends with",
+            advice=f"See them: {plan.command} --dry-run",
+        )
+    if digest != plan.digest and not _is_rest_of(plan, digest, book):
+        raise Refusal(
+            f"the plan is {plan.digest} now, not {digest}{_differs(plan, environment, digest)}",
+            advice=f"Preview it again: {plan.command} --dry-run",
         )
 
 
 def must_ask(plan: Plan, environment: Environment, options: Options) -> bool:
     """Whether a person must confirm this plan before it runs."""
-    wanted = environment.policy.confirm is Confirm.PROMPT and not options.plan
+    wanted = environment.policy.confirm is Confirm.PROMPT and options.plan is None
     return wanted and bool(plan.pending)
-
-
-def command(plan: Plan, environment: Environment) -> str:
-    """Return the command that makes this plan, as typed."""
-    return f"invoke {plan.phase} --env={environment.name}"
 
 
 def keep_preview(plan: Plan, environment: Environment) -> None:
     """Keep a previewed plan's text on this machine, to say later what differs."""
-    folder = _previews(environment)
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = private_folder(environment.state, environment.name, "previews")
     (folder / plan.digest).write_text(_sent(plan))
 
 
 def _is_rest_of(plan: Plan, digest: str, book: Book) -> bool:
-    left = {step.digest for step in plan.pending if not isinstance(step, Record)}
-    return any(run.plan == digest and left <= run.steps for run in book.runs)
+    """Whether the latest run was of that plan, was cut off, and this is what it left to do."""
+    last = book.runs[-1] if book.runs else None
+    if last is None or (last.phase, last.change, last.plan) != (plan.phase, plan.change, digest):
+        return False
+    left = [step.digest for step in plan.pending if not isinstance(step, Record)]
+    return last.outcome not in {Outcome.OK, Outcome.CHANGED} and _ordered(left, last.steps)
+
+
+def _ordered(left: list[str], steps: tuple[str, ...]) -> bool:
+    """Whether all of `left` are among `steps`, in their order."""
+    rest = iter(steps)
+    return bool(left) and all(digest in rest for digest in left)
 
 
 def _differs(plan: Plan, environment: Environment, digest: str) -> str:
@@ -86,9 +105,13 @@ def _differs(plan: Plan, environment: Environment, digest: str) -> str:
 def _sent(plan: Plan) -> str:
     """What the digest is over, for people: every step's head and text."""
     return "\n".join(
-        "\n".join((render.step_head(number, step), *(f"  | {t}" for t in step.text.splitlines())))
+        "\n".join((render.step_head(number, step), *(f"  | {t}" for t in _texts(step))))
         for number, step in enumerate(plan.steps, start=1)
     )
+
+
+def _texts(step: Step) -> list[str]:
+    return [line for text in step.sent for line in text.splitlines()]
 
 
 def _previews(environment: Environment) -> Path:

@@ -37,6 +37,7 @@ STYLE = {
     "refused": "red",
     "failed": "bold red",
     "unknown": "bold magenta",
+    "stopped": "bold magenta",
 }
 PLAIN_EVERY = 5.0
 TAIL = 20
@@ -54,7 +55,7 @@ class Console:
     @property
     def interactive(self) -> bool:
         """Whether a person can be asked here."""
-        return sys.stdin.isatty() and self._rich.is_terminal
+        return sys.stdin.isatty() and self._rich.is_terminal and not self._rich.quiet
 
     def say(self, text: str, style: str = "") -> None:
         """Print lines as they are."""
@@ -64,13 +65,18 @@ class Console:
         """Ask for one line; an end of input is an empty answer."""
         try:
             return self._rich.input(Text(question)).strip()
-        except EOFError:
+        except (EOFError, KeyboardInterrupt):
+            self.say("")
             return ""
 
     def preview(self, plan: Plan, environment: Environment) -> None:
         """Print the whole preview of a plan."""
-        for line in render.plan_text(plan, environment).splitlines():
-            self._rich.print(Text(line, style=_line_style(line)))
+        self._lines(render.plan_text(plan, environment))
+
+    def question(self, plan: Plan, environment: Environment) -> str:
+        """Show what a person must know to confirm a plan, and return what they type."""
+        self._lines(render.question_text(plan, environment))
+        return self.ask(f"\nType {environment.name} to run this plan: ")
 
     def findings(self, plan: Plan, *, everything: bool) -> None:
         """Print a plan's findings and notes; unless `everything`, only findings that matter."""
@@ -108,6 +114,10 @@ class Console:
                 self._finished(event)
             case RunFinished():
                 self._ended(event)
+
+    def _lines(self, text: str) -> None:
+        for line in text.splitlines():
+            self._rich.print(Text(line, style=_line_style(line)))
 
     def _start(self, title: str) -> None:
         self.stop()
@@ -154,7 +164,7 @@ class Console:
         for row in event.checks:
             if not row.holds:
                 self.say(f"         {row.name}: expected {row.expected}, is {row.actual}", "red")
-        if event.outcome in {Outcome.FAILED, Outcome.UNKNOWN}:
+        if event.outcome in {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}:
             for line in event.output[-TAIL:]:
                 self._rich.print(Text(f"  | {line}", style="dim"))
 

@@ -21,8 +21,8 @@ import pymysql.constants.CR as client_errors
 import pymysql.constants.ER as server_errors
 import pymysql.cursors
 
-from runbook.environment import Address, Environment
-from runbook.errors import Lost, Refusal, StepFailed
+from runbook.environment import Address, Environment, Tls
+from runbook.errors import Lost, Refusal, StepFailed, UsageError
 from runbook.fields import Field, RawRow, field, raw_row
 from runbook.pump import Buffered, socket_over
 from runbook.settings import reader_settings, snapshot_settings, writer_settings
@@ -220,7 +220,7 @@ class Database:
             write_timeout=limit,
             defer_connect=True,
             program_name="runbook",
-            ssl=ssl.create_default_context(cafile=tls.ca) if tls else None,
+            ssl=_trust(tls) if tls else None,
             ssl_disabled=tls is None,
         )
         with self._tunnel(via, address) as channel:
@@ -256,6 +256,16 @@ def parse_server(version: str) -> Server:
     plain = version.removeprefix("5.5.5-") if flavour == "MariaDB" else version
     found = re.match(r"\d+(\.\d+)*", plain)
     return Server(flavour, tuple(int(n) for n in found[0].split(".")) if found else (), version)
+
+
+def _trust(tls: Tls) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=tls.ca)
+    except OSError as error:  # an SSLError is one
+        raise UsageError(
+            f"{tls.ca}: cannot be read as certificates ({error})",
+            advice="database.tls.ca names a file of PEM certificates.",
+        ) from error
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 from runbook import backups, jobs
@@ -141,14 +142,24 @@ def _dump(environment: Environment, at: str, manifest: str) -> Backup:
     return backups.inspect(name, int(size), int(modified), manifest, environment.database.name)
 
 
+CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----.*?-----END CERTIFICATE-----", re.DOTALL)
+"""A certificate in a PEM file. What else may stand there is left out: MySQL ends its with a NUL."""
+
+
 def _authority(environment: Environment) -> str:
     tls = environment.database.tls
     if tls is None or tls.ca is None:
         return ""
     try:
-        return tls.ca.read_text()
+        blocks = CERTIFICATE.findall(tls.ca.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{tls.ca}: the certificate authority cannot be read ({error})",
             advice=f"Its path is in the inventory: {environment.source}.",
         ) from error
+    if not blocks:
+        raise UsageError(
+            f"{tls.ca}: holds no certificate",
+            advice="database.tls.ca names a file of PEM certificates, -----BEGIN CERTIFICATE-----.",
+        )
+    return "\n".join(blocks) + "\n"

@@ -10,6 +10,7 @@ class Outcome(StrEnum):
 
     `ok`: was so already. `refused`: a gate said no and nothing was touched.
     `unknown`: the connection went away while something was running.
+    `stopped`: as the operator asked, between two statements.
     """
 
     OK = "ok"
@@ -18,6 +19,7 @@ class Outcome(StrEnum):
     REFUSED = "refused"
     FAILED = "failed"
     UNKNOWN = "unknown"
+    STOPPED = "stopped"
 
 
 EXIT_STATUS = {
@@ -27,6 +29,7 @@ EXIT_STATUS = {
     Outcome.FAILED: 1,
     Outcome.REFUSED: 3,
     Outcome.UNKNOWN: 4,
+    Outcome.STOPPED: 130,
 }
 USAGE_STATUS = 2
 INTERRUPTED_STATUS = 130
@@ -73,4 +76,4 @@ class Interrupted(RunbookError):
 
     def __init__(self, message: str, *, advice: str = "", running: bool = False) -> None:
         super().__init__(message, advice=advice)
-        self.outcome = Outcome.UNKNOWN if running else Outcome.FAILED
+        self.outcome = Outcome.UNKNOWN if running else Outcome.STOPPED

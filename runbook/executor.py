@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from runbook.errors import Interrupted, Outcome, RunbookError, StepFailed
+from runbook.errors import Interrupted, Outcome, Refusal, RunbookError, StepFailed
 from runbook.events import StepFinished, StepStarted
 from runbook.perform import (
     check,
@@ -69,7 +69,7 @@ def _step(number: int, step: Step, run: Run) -> Result:
     run.tell(StepStarted(number, step))
     try:
         if step.changes:
-            run.keep_lock()
+            run.keep_lock(every=0.0)
         result = perform(step, dataclasses.replace(run, number=number))
     except KeyboardInterrupt as error:
         stopped = Interrupted(
@@ -79,6 +79,10 @@ def _step(number: int, step: Step, run: Run) -> Result:
         )
         _told(number, step, run, stopped, began)
         raise stopped from error
+    except Refusal as error:  # "nothing was touched" would not be true any more
+        failed = StepFailed(error.message, advice=error.advice, output=error.output)
+        _told(number, step, run, failed, began)
+        raise failed from error
     except RunbookError as error:
         _told(number, step, run, error, began)
         raise

@@ -21,9 +21,14 @@ from runbook.sqltext import (
     is_read,
     leading_keywords,
     recognise,
+    user_variables,
 )
 from runbook.statements import Statement
 
+CHUNK = frozenset({"chunk_from", "chunk_to"})
+CHANGES = frozenset(
+    {"ALTER", "CREATE", "DROP", "RENAME", "TRUNCATE", "INSERT", "REPLACE", "UPDATE", "DELETE"}
+)
 NOTHING = "do 0"
 NOT_NEEDED = "do 1"
 STAYS = "stays:"
@@ -80,6 +85,11 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
                 case Prepare(name, variable):
                     decided = assigned.get(variable, statement)
                     prepared[name] = _prepared(session, decided, variable)
+                case Execute(_, using) if using:
+                    raise StepFailed(
+                        f"{statement.source}: EXECUTE … USING cannot be shown beforehand",
+                        advice="Put the values into the text with CONCAT and QUOTE.",
+                    )
                 case Execute(name):
                     guard = _known(prepared, name, statement)
                 case Deallocate():
@@ -102,6 +112,8 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
             ) from error
     if guard:
         choices += _executed(session, guard, None, take_reads)
+    for choice in choices:
+        _check(choice, take_reads)
     return tuple(choices)
 
 
@@ -124,6 +136,26 @@ def _told(session: Session) -> tuple[str, str]:
     found, about = session.rows("SELECT @found, @object")[0]
     session.execute("SET @found = NULL, @object = NULL")
     return as_text(found), as_text(about)
+
+
+def _check(choice: Choice, take_reads: bool) -> None:
+    """Fail for a text that would not do over there what it does in the file.
+
+    It is sent alone, on another session than the guards: that session knows
+    none of their variables, and its settings and transactions are the program's.
+    """
+    if choice.done or choice.refused:
+        return
+    kind = (leading_keywords(choice.text) or ("nothing",))[0]
+    if take_reads and not _is_select(choice.text):
+        problem = f"an export is a SELECT, not {kind}"
+    elif not take_reads and kind not in CHANGES:
+        problem = f"{kind} is no change of schema or rows that can stand in a plan"
+    elif foreign := user_variables(choice.text) - CHUNK:
+        problem = f"it needs @{min(foreign)}, which only this file's own session knows"
+    else:
+        return
+    raise StepFailed(f"{choice.origin}: {problem}", advice="sql/README.md says what a file may do.")
 
 
 def _executed(

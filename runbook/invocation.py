@@ -9,7 +9,7 @@ import secrets
 import socket
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from runbook import approval, ledger, lock
@@ -17,14 +17,17 @@ from runbook.brake import Brake
 from runbook.console import Console
 from runbook.database import Session
 from runbook.document import Document
-from runbook.errors import Lost, Outcome, Refusal, RunbookError
+from runbook.environment import Environment
+from runbook.errors import Lost, Outcome, Refusal, RunbookError, UsageError
 from runbook.events import Looking, RunFinished, RunStarted, Tell, fan_out, redacting
 from runbook.executor import execute
 from runbook.jobs import client_options
 from runbook.journal import Journal
 from runbook.options import Options
 from runbook.run import Run
+from runbook.settings import writer_session
 from runbook.site import Site
+from runbook.state import private_folder
 from runbook.steps import Plan, Record, Statement
 
 
@@ -68,18 +71,25 @@ class Invocation:
 
     def _preview(self) -> Outcome:
         plan = self._planned()
-        approval.keep_preview(plan, self.site.environment)
-        self.console.preview(plan, self.site.environment)
+        environment = self.site.environment
+        if self.options.plan is not None:
+            book = ledger.read(self.site.reader)
+            approval.refuse_another_plan(plan, environment, self.options.plan, book)
+        approval.keep_preview(plan, environment)
+        self.console.preview(plan, environment)
         return Outcome.REFUSED if plan.refusals else Outcome.OK
 
     def _planned(self) -> Plan:
         self.console(Looking(self.site.environment.name))
+        environment = self.site.environment
         try:
             plan = self.phase.prepare(self.site, self.options)
         finally:
             self.console.stop()
-        self.document.plan = plan
-        return plan
+        typed = f"invoke {plan.phase} --env={environment.name}{self.options.flags}"
+        session = writer_session(environment) if plan.pending else ()
+        self.document.plan = replace(plan, command=typed, session=session)
+        return self.document.plan
 
     def _look(self) -> Plan:
         """Look and plan, and refuse what may not run."""
@@ -99,16 +109,14 @@ class Invocation:
         if not self.console.interactive:
             raise Refusal(
                 f"{environment.name} wants to be confirmed, and there is no terminal to ask at",
-                advice=f"Preview with {approval.command(plan, environment)} --dry-run, then pass "
-                "--plan=DIGEST.",
+                advice=f"Preview with {plan.command} --dry-run, then pass --plan=DIGEST.",
             )
-        self.console.preview(plan, environment)
-        if self.console.ask(f"\nType {environment.name} to run this plan: ") != environment.name:
+        if self.console.question(plan, environment) != environment.name:
             raise Refusal("not confirmed; nothing was changed")
         if self._look().digest != plan.digest:
             raise Refusal(
                 "what was shown is not what would run now: something changed meanwhile",
-                advice=f"Look again: {approval.command(plan, environment)} --dry-run",
+                advice=f"Look again: {plan.command} --dry-run",
             )
         return plan
 
@@ -117,7 +125,7 @@ class Invocation:
             return Outcome.OK
         environment, began = self.site.environment, time.monotonic()
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        journal = Journal(environment.state / environment.name / "journal", identity)
+        journal = _journal(environment, identity)
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
         run = self._open(
@@ -133,7 +141,7 @@ class Invocation:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))
                 outcome = execute(plan, run)
         except RunbookError as error:
-            outcome, message, advice = error.outcome, error.message, _what_next(plan, run, error)
+            outcome, message, advice = error.outcome, error.message, self._what_next(plan, error)
             error.told = True
             raise
         finally:
@@ -151,7 +159,7 @@ class Invocation:
             "run": identity,
             "phase": plan.phase,
             "change": plan.change,
-            "plan": plan.digest,
+            "plan": self.options.plan or plan.digest,
             "operator": _operator(),
             "host": socket.gethostname(),
         }
@@ -168,17 +176,36 @@ class Invocation:
             tell=tell,
         )
 
+    def _what_next(self, plan: Plan, error: RunbookError) -> str:
+        """Say what state things are in, what resumes and what undoes."""
+        env = f"--env={self.site.environment.name}"
+        digest = f" --plan={self.options.plan}" if self.options.plan else ""
+        kinds = {step["kind"] for step in self.document.steps if step["outcome"] == "changed"}
+        touched = plan.phase == "migrate" and kinds & {"statement", "chunks"}
+        still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
+        return "\n".join(
+            (
+                *((error.advice,) if error.advice else ()),
+                f"{still}Resume: {plan.command}{digest}",
+                *((f"Undo: invoke rollback {env}",) if touched else ()),
+                f"Where it stands: invoke status {env}",
+            )
+        )
 
-def _what_next(plan: Plan, run: Run, error: RunbookError) -> str:
-    """Say what state things are in, what resumes and what undoes."""
-    env = f"--env={run.environment.name}"
-    undo = f" Undo: invoke rollback {env}." if plan.phase == "migrate" else ""
-    still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
-    advice = f"{error.advice}\n" if error.advice else ""
-    return (
-        f"{advice}{still}Resume: invoke {plan.phase} {env}.{undo} "
-        f"Where it stands: invoke status {env}."
-    )
+
+def _journal(environment: Environment, identity: str) -> Journal:
+    """Open a run's journal before anything is touched.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        return Journal(private_folder(environment.state, environment.name, "journal"), identity)
+    except OSError as error:
+        raise UsageError(
+            f"the journal cannot be written: {error}",
+            advice=f"Make {environment.state} writable, or name another folder in `state`.",
+        ) from error
 
 
 def _operator() -> str:

@@ -6,6 +6,7 @@ looks at the real database and hosts. Files are 0600 in a 0700 folder.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import os
@@ -20,7 +21,6 @@ class Journal:
     """A subscriber that appends every event to one file, each line flushed."""
 
     def __init__(self, folder: Path, name: str) -> None:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path = folder / f"{name}.jsonl"
         self._file = os.fdopen(
             os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w"
@@ -29,12 +29,14 @@ class Journal:
     def __call__(self, event: Event) -> None:
         """Append `event`."""
         line = {"at": datetime.now(UTC).isoformat(), "event": type(event).__name__, **plain(event)}
-        self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
-        self._file.flush()
+        with contextlib.suppress(OSError):  # a full disk here must not stop work over there
+            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.flush()
 
     def close(self) -> None:
         """Close the file."""
-        self._file.close()
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 def plain(value: Event | Plan | Step) -> dict[str, object]:

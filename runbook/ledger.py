@@ -13,9 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runbook.database import Session, SqlError, Value
+from runbook.errors import Outcome, Refusal
 from runbook.schema import NO_SUCH_TABLE, Shape
 
 TABLE = "runbook_ledger"
+NO_SUCH_COLUMN = 1054
 
 CREATE = f"""\
 CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -31,7 +33,7 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
   target VARCHAR(64) NULL,
   before_objects MEDIUMTEXT NULL,
   before_ddl MEDIUMTEXT NULL,
-  position BIGINT NULL,
+  position DECIMAL(20) NULL,
   added TEXT NULL,
   operator VARCHAR(100) NOT NULL,
   host VARCHAR(255) NOT NULL,
@@ -88,13 +90,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class RunEntry:
-    """One run's row; `steps` are the digests of the steps its plan had."""
+    """One run's row: the plan that was approved, and the digests of the steps it had left."""
 
     run: str
     phase: str
     change: str
     plan: str
-    steps: frozenset[str]
+    steps: tuple[str, ...]
     operator: str
     host: str
     connection: int
@@ -119,8 +121,9 @@ class Book:
         return tuple(e for e in self.entries if e.change == change and not e.finished)
 
     def interrupted(self) -> RunEntry | None:
-        """Return the latest run when it never said how it ended."""
-        return self.runs[-1] if self.runs and self.runs[-1].outcome is None else None
+        """Return the latest run when it was stopped, or nobody knows how it ended."""
+        open_ended = (None, Outcome.STOPPED, Outcome.UNKNOWN)
+        return self.runs[-1] if self.runs and self.runs[-1].outcome in open_ended else None
 
     def before(self, change: str) -> dict[str, str | None]:
         """Return, per table, its SHOW CREATE TABLE before the change first touched it."""
@@ -148,6 +151,11 @@ def read(session: Session) -> Book:
     except SqlError as error:
         if error.code == NO_SUCH_TABLE:
             return Book()
+        if error.code == NO_SUCH_COLUMN:
+            raise Refusal(
+                f"the table {TABLE} has other columns than this program's ({error.message})",
+                advice=f"Rename that table away if it is somebody else's; compare with:\n{CREATE}",
+            ) from error
         raise
     return Book(True, tuple(map(_entry, entries)), tuple(map(_run, reversed(runs))))
 
@@ -234,7 +242,7 @@ def _run(row: tuple[Value, ...]) -> RunEntry:
         str(phase),
         str(change),
         str(plan),
-        frozenset(str(steps or "").split()),
+        tuple(str(steps or "").split()),
         str(operator),
         str(host),
         int(str(connection)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 
@@ -10,9 +11,20 @@ class Options:
     """The options of a command; those that a phase does not know keep their defaults."""
 
     dry_run: bool = False
-    plan: str = ""
+    plan: str | None = None
     as_json: bool = False
     fetch: bool = False
     fresh: bool = False
     backup: str = "latest"
     into: str = ""
+
+    @property
+    def flags(self) -> str:
+        """The options that decide what a plan holds, as they are typed."""
+        said = (
+            " --fetch" if self.fetch else "",
+            " --fresh" if self.fresh else "",
+            f" --backup={shlex.quote(self.backup)}" if self.backup != "latest" else "",
+            f" --into={shlex.quote(self.into)}" if self.into else "",
+        )
+        return "".join(said)

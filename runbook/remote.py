@@ -8,6 +8,7 @@ checked: fabric by itself accepts any.
 
 from __future__ import annotations
 
+import logging
 import select
 import shlex
 import threading
@@ -24,10 +25,12 @@ import paramiko
 from invoke.exceptions import Exit as InvokeExit
 
 from runbook.environment import Address, Environment, Host
-from runbook.errors import Lost, Refusal, RunbookError, StepFailed
+from runbook.errors import Lost, Refusal, RunbookError
 
 if TYPE_CHECKING:
     from paramiko import Channel, SFTPClient, Transport
+
+logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it knows, our errors say
 
 T = TypeVar("T")
 CHANNELS = 8
@@ -100,7 +103,7 @@ class Hosts:
         """Open a channel from host `name` to a TCP address that it sees.
 
         Raises:
-            StepFailed: nothing listens there.
+            Refusal: nothing listens there.
             Lost: the connection went away.
         """
         return self._link(name).tunnel(address, self._environment.timeouts.connect)
@@ -175,7 +178,7 @@ class _Link:
                 "direct-tcpip", (address.host, address.port), ("127.0.0.1", 0), timeout=timeout
             )
         except paramiko.ChannelException as error:
-            raise StepFailed(
+            raise Refusal(
                 f"{self.host}: nothing answers at {address.host}:{address.port} ({error.text})",
                 advice="Is the database server running, and is this the address that host sees?",
             ) from error
@@ -281,8 +284,10 @@ def _connection(environment: Environment, host: Host, limit: float) -> fabric.Co
         connect_kwargs=kwargs,
     )
     _check_host_keys(connection, host.known_hosts)
-    if not host.jump and isinstance(connection.gateway, fabric.Connection):
-        _check_host_keys(connection.gateway, host.known_hosts)
+    gateway = None if host.jump else connection.gateway  # those of ProxyJump, however many
+    while isinstance(gateway, fabric.Connection):
+        _check_host_keys(gateway, host.known_hosts)
+        gateway = gateway.gateway
     return connection
 
 

@@ -19,6 +19,25 @@ def plan_text(plan: Plan, environment: Environment) -> str:
     return "\n".join(_plan_lines(plan, environment)) + "\n"
 
 
+def question_text(plan: Plan, environment: Environment) -> str:
+    """Return what a person must see to confirm a plan: where, what, and the SQL that changes."""
+    lines = [
+        head(plan),
+        f"{environment.name}: {environment.about}",
+        f"database {environment.database.name} at {environment.database.address.host}:"
+        f"{environment.database.address.port} through {environment.database.via}",
+        *(f"note: {note}" for note in plan.notes),
+        *(finding_line(f) for f in plan.findings if f.level is not Level.OK),
+        "",
+    ]
+    for number, step in enumerate(plan.steps, start=1):
+        lines.append(f"{step_head(number, step)}{_in_short(step)}")
+        if isinstance(step, Statement) and not step.done:
+            lines += [f"      | {line}" for text in step.sent for line in text.splitlines()]
+    lines += ["", f"Every text of it: {plan.command} --dry-run"]
+    return "\n".join(lines) + "\n"
+
+
 def head(plan: Plan) -> str:
     """Return the line that names a plan."""
     change = f" · {plan.change}" if plan.change else ""
@@ -37,8 +56,8 @@ def step_lines(step: Step) -> Iterator[str]:
         if said:
             yield f"{label:<5} {said}"
     if not step.done:
-        for line in step.text.splitlines():
-            yield f"  | {line}"
+        for text in step.sent:
+            yield from (f"  | {line}" for line in text.splitlines())
 
 
 def finding_line(finding: Finding) -> str:
@@ -96,13 +115,14 @@ def _in_short(step: Step) -> str:
 def _ending(plan: Plan) -> Iterator[str]:
     count = len(plan.pending)
     if plan.refusals:
-        yield f"{len(plan.refusals)} refused: this plan may not run; see above."
+        yield from (finding_line(finding) for finding in plan.refusals)
+        yield "This plan may not run."
     elif not count:
         yield "Nothing to change."
     else:
         yield (
             f"{count} of {len(plan.steps)} steps change something. To run exactly this: "
-            f"invoke {plan.phase} --env={plan.environment} --plan={plan.digest}"
+            f"{plan.command} --plan={plan.digest}"
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from runbook.brake import Brake
 from runbook.database import Database, Session
 from runbook.environment import Environment
-from runbook.errors import Outcome, Refusal
+from runbook.errors import Lost, Outcome
 from runbook.events import CheckRow, Event, StepProgress, StepWaiting
 from runbook.ledger import Ledger
 from runbook.remote import Hosts
@@ -71,7 +71,7 @@ class Run:
         if time.monotonic() - self._beat[0] < every:
             return
         if self.writer.value(HOLDS_LOCK, (lock_name(self.environment),)) != 1:
-            raise Refusal(
+            raise Lost(
                 f"the lock of {self.environment.name} was lost",
                 advice="Somebody else may be running here now: invoke status says who.",
             )

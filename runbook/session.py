@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 import traceback
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +21,7 @@ from runbook.errors import (
 )
 from runbook.invocation import Invocation, Phase
 from runbook.options import Options
+from runbook.state import private_folder
 
 
 def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
@@ -65,9 +67,11 @@ def _exit_status(outcome: Outcome, error: RunbookError | None) -> int:
 
 def _defect(caught: Exception, folder: Path) -> RunbookError:
     """Keep a defect's traceback in a file of its own and say where."""
-    state = folder / ".runbook"
-    state.mkdir(mode=0o700, parents=True, exist_ok=True)
-    file = state / f"defect-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
+    name = f"defect-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
+    try:
+        file = private_folder(folder / ".runbook") / name
+    except OSError:
+        file = Path(tempfile.mkdtemp()) / name
     file.touch(mode=0o600)
     file.write_text("".join(traceback.format_exception(caught)))
     return RunbookError(

@@ -16,6 +16,7 @@ def reader_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
         "SET SESSION TRANSACTION READ ONLY",
         "SET SESSION lock_wait_timeout = 1",
         "SET SESSION innodb_lock_wait_timeout = 1",
+        "SET SESSION wait_timeout = 86400",
         time_limit(mariadb, environment.timeouts.query),
     )
 
@@ -30,9 +31,17 @@ def writer_settings(environment: Environment) -> tuple[str, ...]:
     )
 
 
+def writer_session(environment: Environment) -> tuple[str, ...]:
+    """What decides what a writing session is: account, address, and its first statements."""
+    database = environment.database
+    account = f"{database.user}@{database.address.host}:{database.address.port}"
+    return (account, *writer_settings(environment))
+
+
 def snapshot_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
     """The statements that open a snapshot, as the plan shows them."""
     return (
+        "SET SESSION TRANSACTION READ ONLY",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         f"SET SESSION lock_wait_timeout = {max(1, round(environment.timeouts.lock_wait))}",
         time_limit(mariadb, environment.timeouts.statement),

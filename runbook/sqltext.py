@@ -167,6 +167,11 @@ def where_clause(text: str) -> str | None:
     return text[start:end].strip()
 
 
+def user_variables(text: str) -> frozenset[str]:
+    """Return the user variables that stand in the text, in lower case, without `@`."""
+    return frozenset(token.variable for token in tokenize(text) if token.variable)
+
+
 def mentions_variable(text: str, name: str) -> bool:
     """Whether the user variable `@name` stands in the text, outside quotes and comments."""
     return any(token.variable == name.lower() for token in tokenize(text))

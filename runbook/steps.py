@@ -40,8 +40,13 @@ class Step:
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits over what this step will send, and where."""
-        said = "\0".join((type(self).__name__, self.phase, self.where, self.text, str(self.done)))
-        return hashlib.sha256(said.encode()).hexdigest()[:12]
+        said = (type(self).__name__, self.phase, self.where, *self.sent, str(self.done))
+        return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Every text that this step will send."""
+        return (self.text,)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,12 +97,19 @@ class Chunks(Statement):
     """A statement run over ranges of an integer key.
 
     Each range sets `@chunk_from` and `@chunk_to` and is one transaction.
-    `span` are the file's own statements that set both to the full range;
+    `span` are the file's own statements that set both to the full range, `key`
+    the table's primary key, of which ranges are cut by rows, not by values;
     `resume` is the ledger's row of an interrupted run, which knows how far it came.
     """
 
     span: tuple[str, ...]
+    key: str
     resume: int | None = None
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """The span's statements, then the one that is run over its ranges."""
+        return (*self.span, self.text)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -195,11 +207,16 @@ class Plan:
     steps: tuple[Step, ...]
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    session: tuple[str, ...] = ()
+    """What the writing session sends before the steps, and to which account and address."""
+    command: str = ""
+    """What a person types to make this plan, without --plan; no part of the digest."""
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits over all that will be sent: no secret, time or count."""
-        said = (self.environment, self.phase, self.change, *(step.digest for step in self.steps))
+        steps = (step.digest for step in self.steps)
+        said = (self.environment, self.phase, self.change, *self.session, *steps)
         return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
 
     @property

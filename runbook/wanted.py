@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import takewhile
 
 from runbook import guards, ledger, leftovers
 from runbook.change import Change, SqlFile
-from runbook.database import Session, SqlError, TimeLimit
+from runbook.database import Session, SqlError, TimeLimit, as_text
 from runbook.environment import Environment
-from runbook.guards import Choice
+from runbook.errors import StepFailed
+from runbook.guards import CHUNK, Choice
 from runbook.ledger import Book, Entry
 from runbook.site import Site
-from runbook.sqltext import mentions_variable, quote_name, target, where_clause
+from runbook.sqltext import is_read, quote_name, target, user_variables, where_clause
 from runbook.steps import Finding, Level, Record
 
 
@@ -27,6 +29,7 @@ class Wanted:
     choice: Choice
     table: str | None
     span: tuple[str, ...] = ()
+    key: str = ""
     rows: int | None = None
     todo: int | None = None
 
@@ -91,6 +94,12 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
 
 def _look_at(session: Session, file: SqlFile, choice: Choice) -> Wanted:
     table = target(choice.text)
+    chunked = bool(user_variables(choice.text) & CHUNK)
+    if chunked and table is None:
+        raise StepFailed(
+            f"{choice.origin}: a statement over ranges must be about one table",
+            advice="Join in a subquery, so that UPDATE or DELETE names one table.",
+        )
     if choice.done or choice.refused or table is None:
         return Wanted(file, choice, table)
     rows = session.value(
@@ -99,15 +108,33 @@ def _look_at(session: Session, file: SqlFile, choice: Choice) -> Wanted:
         (table,),
     )
     estimate = None if rows is None else int(str(rows))
-    if not mentions_variable(choice.text, "chunk_from"):
+    if not chunked:
         return Wanted(file, choice, table, rows=estimate)
-    span = tuple(
-        s.text
-        for s in file.statements
-        if s.line < choice.statement.line
-        and any(mentions_variable(s.text, name) for name in ("chunk_from", "chunk_to"))
+    todo = _count(session, table, choice.text)
+    key = _key(session, table, choice)
+    return Wanted(file, choice, table, _span(file, choice), key, estimate, todo)
+
+
+def _span(file: SqlFile, choice: Choice) -> tuple[str, ...]:
+    """Return the reads right above a chunked statement that set its full range."""
+    above = [s for s in file.statements if s.line < choice.statement.line]
+    reads = list(takewhile(lambda s: is_read(s.text), reversed(above)))
+    return tuple(s.text for s in reversed(reads) if user_variables(s.text) & CHUNK)
+
+
+def _key(session: Session, table: str, choice: Choice) -> str:
+    """Return the one column of the table's primary key, over which ranges are cut."""
+    names = session.rows(
+        "SELECT COLUMN_NAME FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()"
+        " AND TABLE_NAME = %s AND INDEX_NAME = 'PRIMARY'",
+        (table,),
     )
-    return Wanted(file, choice, table, span, estimate, _count(session, table, choice.text))
+    if len(names) == 1:
+        return as_text(names[0][0])
+    raise StepFailed(
+        f"{choice.origin}: {table} has no primary key of one column to cut ranges of",
+        advice="Leave @chunk_from and @chunk_to out, or change one table at a time.",
+    )
 
 
 def _count(session: Session, table: str, text: str) -> int | None:

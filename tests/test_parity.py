@@ -24,7 +24,7 @@ HARMLESS = re.compile(
 )
 
 STAND_IN = Chunks(
-    phase="", title="", where="", text="", change="", table=None, checksum="", span=()
+    phase="", title="", where="", text="", change="", table=None, checksum="", span=(), key=""
 )
 
 

@@ -9,15 +9,19 @@ from runbook.errors import Outcome, StepFailed
 from runbook.replication import lag
 from runbook.run import Result, Run
 from runbook.schema import shape
+from runbook.sqltext import quote_name
 from runbook.steps import Chunks
 
 FIRST_WIDTH = 1000
 LEAST_WIDTH = 500
-"""Narrower ranges spare nobody and, on a slow line, never get anywhere."""
+"""Fewer rows spare nobody and, on a slow line, never get anywhere."""
 RANGE = "SET @chunk_from = %s, @chunk_to = %s"
 TRIES = 10
 REPLICA_EVERY = 1.0
 SPAN = "SELECT @chunk_from, @chunk_to"
+ROWS = """\
+SELECT MAX(piece.k) FROM (SELECT {key} AS k FROM {table} WHERE {key} BETWEEN %s AND %s
+ ORDER BY {key} LIMIT %s) AS piece"""
 POSITION = "SELECT position FROM runbook_ledger WHERE id = %s"
 
 
@@ -33,7 +37,10 @@ def perform(step: Chunks, run: Run) -> Result:
     """
     for text in step.span:
         run.writer.execute(text)
-    first, last = (_number(value) for value in run.writer.rows(SPAN)[0])
+    first, last = run.writer.rows(SPAN)[0]
+    if first is None or last is None:
+        return Result(Outcome.OK, "no rows")
+    first, last = _number(first), _number(last)
     row, position = _resume(step, run)
     start = max(first, position + 1) if position is not None else first
     origin, changed, width, began = start, 0, FIRST_WIDTH, time.monotonic()
@@ -43,7 +50,9 @@ def perform(step: Chunks, run: Run) -> Result:
             if time.monotonic() - looked > REPLICA_EVERY:
                 _wait_for_replicas(run)
                 looked = time.monotonic()
-            end = min(last, start + width - 1)
+            end = _end_of(step, run, start, last, width)
+            if end is None:
+                break
             took = time.monotonic()
             changed += _chunk(step, run, row, start, end)
             took = time.monotonic() - took
@@ -64,7 +73,7 @@ def perform(step: Chunks, run: Run) -> Result:
 
 
 def next_width(width: int, took: float, wanted: float) -> int:
-    """Return the next range's width in keys, so that it takes about `wanted` seconds.
+    """Return the next range's width in rows, so that it takes about `wanted` seconds.
 
     It grows at most fourfold at a time and halves at most, so that one lucky or
     unlucky range does not throw it off; and it stays at `LEAST_WIDTH` or above.
@@ -83,13 +92,26 @@ def _chunk(step: Chunks, run: Run, row: int, start: int, end: int) -> int:
             run.ledger.reached(row)
             run.writer.execute("COMMIT")
             return changed
-        except LockWait:
+        except SqlError as error:
             run.writer.execute("ROLLBACK")
+            if not isinstance(error, LockWait):
+                raise
             if attempt == TRIES:
                 raise
             run.waiting(f"rows {start} to {end} are locked by somebody; try {attempt} of {TRIES}")
             run.brake.pause(0.2 * attempt)
     raise AssertionError("unreachable")
+
+
+def _end_of(step: Chunks, run: Run, start: int, last: int, width: int) -> int | None:
+    """Return the key that ends the next `width` rows, or None where none are left.
+
+    Counted in rows: over a gap in the keys, a range of values would grow until
+    one transaction held whatever lies behind the gap.
+    """
+    text = ROWS.format(key=quote_name(step.key), table=quote_name(step.table or ""))
+    end = run.writer.value(text, (start, last, width))
+    return None if end is None else _number(end)
 
 
 def _resume(step: Chunks, run: Run) -> tuple[int, int | None]:

@@ -10,7 +10,7 @@ from runbook.blockers import blockers
 from runbook.database import LockWait, SqlError
 from runbook.errors import Outcome, StepFailed
 from runbook.run import Result, Run
-from runbook.schema import shape
+from runbook.schema import Shape, shape
 from runbook.steps import Record, Statement
 
 
@@ -28,15 +28,19 @@ def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = No
     try:
         _with_short_waits(step, run, attempt or (lambda: run.writer.execute(step.text)))
     except SqlError as error:
-        run.ledger.finished(row, Outcome.FAILED)
+        # It may have happened all the same, as when it is killed at its very end.
+        run.ledger.finished(row, Outcome.FAILED, _added(run, before))
         raise StepFailed(f"{step.origin}: {error.message}", advice=error.advice) from error
     except StepFailed:
         run.ledger.finished(row, Outcome.FAILED)
         raise
-    after = shape(run.writer, step.table) if step.table else None
-    added = after.added_since(before.objects) if before and after else ()
+    added = _added(run, before)
     run.ledger.finished(row, Outcome.CHANGED, added)
     return Result(Outcome.CHANGED, f"added {', '.join(added)}" if len(added) > 1 else "")
+
+
+def _added(run: Run, before: Shape | None) -> tuple[str, ...]:
+    return shape(run.writer, before.table).added_since(before.objects) if before else ()
 
 
 def record(step: Record, run: Run) -> Result:

@@ -49,26 +49,26 @@ def steps(environment: Environment, change: Change, facts: Facts) -> tuple[State
 
 def _step(environment: Environment, change: Change, book: Book, wanted: Wanted) -> Statement:
     choice = wanted.choice
-    common = {
-        "phase": PHASE,
-        "title": _title(wanted),
-        "where": environment.database.label,
-        "text": choice.text,
-        "origin": choice.origin,
-        "change": change.name,
-        "checksum": wanted.file.checksum,
-    }
-    said = {
-        "table": wanted.table,
-        "found": _found(wanted),
-        "cost": _cost(environment, wanted),
-        "done": wanted.done,
-        "timeout": environment.timeouts.statement,
-    }
+    plain = Statement(
+        phase=PHASE,
+        title=_title(wanted),
+        where=environment.database.label,
+        text=choice.text,
+        origin=choice.origin,
+        found=_found(wanted),
+        cost=_cost(environment, wanted),
+        done=wanted.done,
+        timeout=environment.timeouts.statement,
+        change=change.name,
+        table=wanted.table,
+        checksum=wanted.file.checksum,
+    )
     if not wanted.span:
-        return Statement(**common, **said)  # type: ignore[arg-type]
+        return plain
     entry = resumes(book, change, wanted)
-    return Chunks(**common, **said, span=wanted.span, resume=entry.id if entry else None)  # type: ignore[arg-type]
+    return Chunks(
+        **vars(plain), span=wanted.span, key=wanted.key, resume=entry.id if entry else None
+    )
 
 
 def _title(wanted: Wanted) -> str:
@@ -94,7 +94,8 @@ def _cost(environment: Environment, wanted: Wanted) -> str:
     if wanted.done:
         return ""
     if wanted.span:
-        return f"ranges of about {environment.policy.chunk_time * 1000:.0f} ms, each a transaction"
+        each = environment.policy.chunk_time * 1000
+        return f"ranges of rows that take about {each:.0f} ms, each a transaction"
     named = algorithm(wanted.choice.text)
     rows = "" if wanted.rows is None else f"about {wanted.rows:,} rows"
     if named == "INSTANT":
