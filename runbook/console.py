@@ -6,6 +6,7 @@ lines. Long steps report every few seconds.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 
@@ -33,6 +34,7 @@ STYLE = {
     "ok": "green",
     "changed": "yellow",
     "skipped": "dim",
+    "todo": "cyan",
     "warning": "yellow",
     "refused": "red",
     "failed": "bold red",
@@ -47,7 +49,7 @@ class Console:
     """A subscriber that tells the operator; `quiet` tells nothing (for --json)."""
 
     def __init__(self, *, quiet: bool = False) -> None:
-        self._rich = Rich(quiet=quiet, highlight=False, soft_wrap=True)
+        self._rich = _Terminal(quiet=quiet, highlight=False, soft_wrap=True)
         self._live: Progress | None = None
         self._told = 0.0
         self._recap: list[StepFinished] = []
@@ -86,6 +88,11 @@ class Console:
                 self._word(word, rest.lstrip())
         for note in plan.notes:
             self._word("note", note)
+        if everything and not plan.steps:
+            counts = {level: sum(f.level is level for f in plan.findings) for level in Level}
+            said = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
+            worst = max(plan.findings, key=lambda f: list(Level).index(f.level)).level
+            self._word(worst, said)
 
     def error(self, error: RunbookError) -> None:
         """Print what went wrong, the last output there was, and what to do next."""
@@ -189,6 +196,14 @@ class Console:
         line.add_column(overflow="fold")
         line.add_row(styled, Text(rest))
         self._rich.print(line, soft_wrap=False)
+
+
+class _Terminal(Rich):
+    """A console whose reader may go away (`| head`): then it falls silent, and work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def measure(event: StepProgress) -> str:

@@ -11,8 +11,6 @@ from runbook.run import TAKE_LOCK
 from runbook.settings import writer_settings
 from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
 
-MARKS = {Level.OK: "ok", Level.WARNING: "warning", Level.REFUSED: "refused"}
-
 
 def plan_text(plan: Plan, environment: Environment) -> str:
     """Return the whole preview of a plan, as plain lines."""
@@ -63,7 +61,7 @@ def step_lines(step: Step) -> Iterator[str]:
 def finding_line(finding: Finding) -> str:
     """Return one finding as a line; its advice follows an arrow."""
     advice = f" → {finding.advice}" if finding.advice and finding.level is not Level.OK else ""
-    return f"{MARKS[finding.level]:<8} {finding.where}: {finding.what}: {finding.detail}{advice}"
+    return f"{finding.level:<8} {finding.where}: {finding.what}: {finding.detail}{advice}"
 
 
 def around(plan: Plan, environment: Environment) -> tuple[str, ...]:

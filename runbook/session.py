@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import traceback
 from datetime import UTC, datetime
@@ -53,7 +54,8 @@ def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
             console.error(error)
     status = _exit_status(outcome, error)
     if options.as_json:
-        print(document.text(outcome.value, status, error))
+        with contextlib.suppress(BrokenPipeError):
+            print(document.text(outcome.value, status, error), flush=True)
     return status
 
 

@@ -179,9 +179,10 @@ class FetchExport(Fetch):
 
 
 class Level(StrEnum):
-    """How a finding of a look weighs."""
+    """How a finding of a look weighs; `todo` is what is not done yet and nobody's fault."""
 
     OK = "ok"
+    TODO = "todo"
     WARNING = "warning"
     REFUSED = "refused"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ LEDGER = "runbook_ledger"
 
 TOUR = (
     ("What would happen? Nothing can be written here.", "migrate --env=sandbox --dry-run"),
-    ("Do exactly that.", "migrate --env=sandbox"),
+    ("Do exactly that, and nothing else.", "migrate --env=sandbox --plan={plan}"),
     ("Do the runbook's checks hold?", "verify --env=sandbox"),
     ("Where does the environment stand?", "status --env=sandbox"),
     ("Again: there is nothing left to do.", "migrate --env=sandbox"),
@@ -63,8 +64,19 @@ def schema(sandbox: Sandbox) -> str:
 
 
 def _type(why: str, command: str) -> bool:
+    if "{plan}" in command:
+        command = command.format(plan=_digest())
     print(f"\n# {why}\n$ invoke {command}", flush=True)
     return subprocess.call([sys.executable, "-m", "invoke", *command.split()], cwd=PROJECT) == 0
+
+
+def _digest() -> str:
+    """Return the digest that the preview ended with."""
+    words = ("migrate", "--env=sandbox", "--dry-run", "--json")
+    done = subprocess.run(
+        [sys.executable, "-m", "invoke", *words], cwd=PROJECT, check=True, capture_output=True
+    )
+    return str(json.loads(done.stdout)["plan"])
 
 
 def _use(sandbox: Sandbox) -> None:
@@ -87,8 +99,7 @@ def _prove(before: str, after: str, seconds: float) -> int:
         print("\nThe schema is NOT the one before:")
         print("\n".join(difflib.unified_diff(before.splitlines(), after.splitlines(), n=1)))
         return 1
-    tables = before.count("CREATE TABLE")
-    print(f"\n# SHOW CREATE of all {tables} tables and views equals the one before, byte for byte.")
+    print("\n# SHOW CREATE of every table and view equals the one before, byte for byte.")
     print(f"# {seconds:.0f} s in all.")
     return 0
 

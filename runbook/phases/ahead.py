@@ -32,8 +32,11 @@ class Facts:
 
 def prepare(site: Site, _options: Options) -> Plan:
     """Return a plan of no steps whose findings are all that a migration would have to face."""
-    found = findings(site.environment, look(site))
-    return Plan(site.environment.name, preflight.PHASE, site.change.name, (), found)
+    environment = site.environment
+    found = findings(environment, look(site))
+    ready = not any(row.level is Level.REFUSED for row in found)
+    notes = (f"next: invoke migrate --env={environment.name} --dry-run",) if ready else ()
+    return Plan(environment.name, preflight.PHASE, site.change.name, (), found, notes)
 
 
 def look(site: Site) -> Facts:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runbook import ledger
 from runbook.change import SqlFile
+from runbook.dependents import Dependent, dependents
 from runbook.environment import Environment
 from runbook.guards import Choice, choose
 from runbook.ledger import Book
@@ -32,6 +33,7 @@ class Facts:
     exports: export.Facts
     losses: tuple[Loss, ...]
     unasked: tuple[tuple[str, tuple[str, ...]], ...]
+    needed: tuple[Dependent, ...]
 
     @property
     def drops(self) -> bool:
@@ -44,10 +46,7 @@ def prepare(site: Site, _options: Options) -> Plan:
     environment, change = site.environment, site.change
     book = ledger.read(site.reader)
     if not book.of(change.name):
-        note = (
-            "nothing was migrated here by this program, so nothing is undone; what is there stays"
-        )
-        return Plan(environment.name, PHASE, change.name, (), (), (note,))
+        return Plan(environment.name, PHASE, change.name, (), (), (_nothing(book, change.name),))
     facts = look(site, book)
     gone = facts.losses if facts.drops else ()
     found = (*_refusals(environment, facts), *findings(environment, facts.exports, gone))
@@ -61,6 +60,16 @@ def prepare(site: Site, _options: Options) -> Plan:
     )
 
 
+def _nothing(book: Book, change: str) -> str:
+    """Say why there is nothing to undo."""
+    undone = [r for r in book.runs if (r.phase, r.change) == (PHASE, change)]
+    if undone:
+        last = undone[-1]
+        when = f"{last.started_at[:19]} UTC"
+        return f"undone already, by {last.operator} on {last.host} at {when} (run {last.run})"
+    return "nothing was migrated here by this program, so nothing is undone; what is there stays"
+
+
 def look(site: Site, book: Book) -> Facts:
     """Evaluate the guards of the undo and count what it would destroy; read-only."""
     choices = tuple(
@@ -69,18 +78,24 @@ def look(site: Site, book: Book) -> Facts:
     exported = export.look(site)
     ours = brought(site.reader, book, site.change.name)
     return Facts(
-        book, choices, exported, losses(exported, ours), unasked(site.reader, exported, ours)
+        book,
+        choices,
+        exported,
+        losses(exported, ours),
+        unasked(site.reader, exported, ours),
+        dependents(site.reader, tuple(sorted(ours))),
     )
 
 
 def steps(environment: Environment, change: str, facts: Facts) -> tuple[Step, ...]:
-    """Return the last check, the undo, the comparison with before, and the ledger's closing."""
+    """Return the last check, the undo, the ledger's closing, and the comparison with before."""
     drops = _drops(environment, change, facts)
     check = (_check(environment, facts),) if facts.drops and facts.losses else ()
     compares = tuple(
         _compare(environment, table, before) for table, before in facts.book.before(change).items()
     )
-    return (*check, *drops, *compares, _closing(environment, change))
+    # Closed before the comparison: what others changed meanwhile does not make it ours again.
+    return (*check, *drops, _closing(environment, change), *compares)
 
 
 def notes(environment: Environment, change: str, facts: Facts) -> tuple[str, ...]:
@@ -122,7 +137,18 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         for table, names in facts.unasked
         if facts.drops
     )
-    return (*undecided, *forgotten)
+    needed = tuple(
+        Finding(
+            one.what,
+            label,
+            Level.REFUSED,
+            f"needs {one.needs.replace(':', ' ')}, which would go",
+            "It would fail from then on, or forbid the undo: alter or drop it first.",
+        )
+        for one in facts.needed
+        if facts.drops
+    )
+    return (*undecided, *forgotten, *needed)
 
 
 def _check(environment: Environment, facts: Facts) -> Check:

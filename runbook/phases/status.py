@@ -52,7 +52,8 @@ def _statement(environment: Environment, one: Wanted) -> Finding:
         detail = f"not done: {one.todo:,} rows left"
     else:
         detail = f"not done ({choice.found})" if choice.found else "not done"
-    return Finding(choice.about or choice.origin, environment.database.label, Level.OK, detail)
+    level = Level.OK if one.done else Level.TODO
+    return Finding(choice.about or choice.origin, environment.database.label, level, detail)
 
 
 def _interrupted(
@@ -81,5 +82,5 @@ def _next(environment: Environment, facts: wanted.Facts, holder: str) -> str:
     if holder:
         return f"invoke status {env}"
     if all(one.done for one in facts.wanted):
-        return f"invoke verify {env}"
+        return f"nothing to do; invoke verify {env} checks it"
     return f"invoke migrate {env} --dry-run"
