@@ -7,13 +7,13 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from runbook import render
+from runbook.database.ledger import Book
 from runbook.environment import Confirm, Environment
 from runbook.errors import Outcome, Refusal, UsageError
-from runbook.ledger import Book
 from runbook.options import Options
 from runbook.state import private_folder
 from runbook.steps import Plan, Record, Step
+from runbook.telling import render
 
 
 def refuse_unless_allowed(

@@ -12,23 +12,24 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from runbook import approval, ledger, lock
+from runbook import approval
 from runbook.brake import Brake
-from runbook.console import Console
-from runbook.database import Session
-from runbook.document import Document
+from runbook.database import ledger, lock
+from runbook.database.sessions import Session
+from runbook.database.settings import writer_session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome, Refusal, RunbookError, UsageError
 from runbook.events import Looking, RunFinished, RunStarted, Tell, fan_out, redacting
 from runbook.executor import execute
-from runbook.jobs import client_options
-from runbook.journal import Journal
+from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.run import Run
-from runbook.settings import writer_session
 from runbook.site import Site
 from runbook.state import private_folder
 from runbook.steps import Plan, Record, Statement
+from runbook.telling.console import Console
+from runbook.telling.document import Document
+from runbook.telling.journal import Journal
 
 
 @dataclass(frozen=True)

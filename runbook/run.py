@@ -7,12 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runbook.brake import Brake
-from runbook.database import Database, Session
+from runbook.database.connect import Database
+from runbook.database.ledger import Ledger
+from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome
 from runbook.events import CheckRow, Event, StepProgress, StepWaiting
-from runbook.ledger import Ledger
-from runbook.remote import Hosts
+from runbook.hosts.remote import Hosts
 
 
 @dataclass(frozen=True)

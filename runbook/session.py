@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runbook import inventory, site
-from runbook.console import Console
-from runbook.document import Document
 from runbook.errors import (
     EXIT_STATUS,
     INTERRUPTED_STATUS,
@@ -23,6 +21,8 @@ from runbook.errors import (
 from runbook.invocation import Invocation, Phase
 from runbook.options import Options
 from runbook.state import private_folder
+from runbook.telling.console import Console
+from runbook.telling.document import Document
 
 
 def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:

@@ -7,12 +7,13 @@ from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from threading import Lock
 
-from runbook import change as changes
-from runbook.change import Change
-from runbook.database import Database, Session
+from runbook.database.connect import Database
+from runbook.database.sessions import Session
 from runbook.environment import Environment
-from runbook.remote import Hosts
-from runbook.secrets import read_secret
+from runbook.hosts.remote import Hosts
+from runbook.inventory.secrets import read_secret
+from runbook.sql import change as changes
+from runbook.sql.change import Change
 
 
 class Site:

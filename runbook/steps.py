@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from runbook.queries import Query
+from runbook.exports.queries import Query
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,13 +12,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runbook import backups, inventory, lock
+from runbook import inventory
 from runbook.brake import Brake
+from runbook.database import lock
+from runbook.database.ledger import Ledger
 from runbook.errors import RunbookError
 from runbook.events import Event
 from runbook.executor import perform
-from runbook.jobs import client_options
-from runbook.ledger import Ledger
+from runbook.hosts import backups
+from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
 from runbook.run import Result, Run

@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from runbook.commands import COMMANDS
+from runbook.database.ledger import Ledger
 from runbook.errors import Outcome
 from runbook.events import StepFinished
-from runbook.journal import Journal
-from runbook.ledger import Ledger
 from runbook.options import Options
 from runbook.session import main
+from runbook.telling.journal import Journal
 
 
 def die(*_: object) -> None:

@@ -11,9 +11,9 @@ from pathlib import Path
 from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
-from runbook import ledger
-from runbook.sqltext import Assign, Prepare, quote_name, quote_string, recognise
-from runbook.statements import split
+from runbook.database import ledger
+from runbook.sql.statements import split
+from runbook.sql.text import Assign, Prepare, quote_name, quote_string, recognise
 from sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).parent.parent

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from runbook import backups, jobs
 from runbook.errors import Interrupted, Lost, Outcome, StepFailed, UsageError
 from runbook.events import StepProgress
-from runbook.jobs import client_options
+from runbook.hosts import backups, jobs
+from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
 from runbook.steps import Command, Fetch, Inspect, Job

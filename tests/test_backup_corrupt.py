@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook import backups
+from runbook.hosts import backups
 from runbook.options import Options
 from runbook.phases import backup
 from sandbox.sandbox import Sandbox

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from runbook import jobs
 from runbook.errors import Interrupted, Lost, Outcome, StepFailed
-from runbook.jobs import client_options
+from runbook.hosts import jobs
+from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
 from runbook.steps import Job

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from runbook.errors import Outcome, StepFailed
-from runbook.jobs import client_options
+from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
 from sandbox.processes import wait_until

@@ -7,7 +7,7 @@ import subprocess
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook import jobs
+from runbook.hosts import jobs
 
 ESCAPES = {"\\": "\\\\", '"': '\\"', "\n": "\\n", "\t": "\\t", "\r": "\\r"}
 LETTERS = st.characters(exclude_categories=["Cs"], exclude_characters="\0")

@@ -18,9 +18,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from runbook import tsv
-from runbook.fields import Kind
-from runbook.queries import Column, Query, Tally
+from runbook.database.fields import Kind
+from runbook.exports import tsv
+from runbook.exports.queries import Column, Query, Tally
 from sandbox.sandbox import Sandbox
 from tests.exporting import (
     TYPES,

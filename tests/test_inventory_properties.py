@@ -10,8 +10,8 @@ import yaml
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from runbook.durations import format_duration, meant_duration, parse_duration
 from runbook.inventory import InventoryError, load
+from runbook.inventory.durations import format_duration, meant_duration, parse_duration
 from runbook.inventory.reference import schema
 from tests.inventories import GOOD, mistakes_in, write
 

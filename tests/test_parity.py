@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from runbook import inventory, render
-from runbook.sqltext import is_read
+from runbook import inventory
+from runbook.sql.text import is_read
 from runbook.steps import Chunks, Plan
+from runbook.telling import render
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, Ran, bench
 

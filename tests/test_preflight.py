@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from runbook.errors import Refusal, RunbookError
+from runbook.hosts.remote import Finished
 from runbook.phases.preflight import hosts
-from runbook.remote import Finished
 from runbook.steps import Level
 from sandbox.sandbox import Sandbox
 from tests.looking import Place

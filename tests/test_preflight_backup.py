@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.database import parse_server
+from runbook.database.sessions import parse_server
 from runbook.phases.preflight import disk, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.programs import Program

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runbook.database import parse_server
-from runbook.ledger import Ledger
+from runbook.database.ledger import Ledger
+from runbook.database.sessions import parse_server
 from runbook.options import Options
 from runbook.phases import preflight
 from runbook.phases.preflight import server

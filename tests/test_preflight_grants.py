@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.clients import ALWAYS
+from runbook.hosts.clients import ALWAYS
 from runbook.steps import Finding, Level
 from sandbox.inventory import Value
 from sandbox.programs import database as database_programs

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook import replication
+from runbook.database import replication
 from runbook.steps import Level
 from sandbox.databases import DatabaseServer
 from sandbox.inventory import Value

@@ -11,7 +11,7 @@ import pytest
 from runbook.errors import Outcome, StepFailed, UsageError
 from runbook.options import Options
 from runbook.phases import backup, restore
-from runbook.sqltext import quote_name
+from runbook.sql.text import quote_name
 from runbook.steps import Job
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox

@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from runbook.losses import destroys
-from runbook.seal import opened, sealed
+from runbook.exports.seal import opened, sealed
+from runbook.phases.losses import destroys
 from sandbox.sandbox import Sandbox
 from tests.exporting import exports
 from tests.support import PROJECT, Bench, Ran, bench

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from runbook.environment import Secret
-from runbook.secrets import LONGEST, SecretError, read_secret
+from runbook.inventory.secrets import LONGEST, SecretError, read_secret
 
 SOURCE = "inventory.yaml:12"
 
@@ -167,7 +167,7 @@ def test_a_command_can_ask_nothing_and_complains_to_the_terminal() -> None:
     """It has no input and no terminal; what it says on standard error passes through."""
     text = 'read x; [ -z "$x" ] && ! (: < /dev/tty) 2>/dev/null && echo why >&2 && echo it'
     code = (
-        "from runbook.environment import Secret; from runbook.secrets import read_secret;"
+        "from runbook.environment import Secret; from runbook.inventory.secrets import read_secret;"
         f"print(read_secret(Secret(command={text!r})))"
     )
     done = subprocess.run(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runbook.sqltext import algorithm, leading_keywords, lock, target
+from runbook.sql.text import algorithm, leading_keywords, lock, target
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
 from tests.schemas import ATTENDANCE, CHANGES, Schema, base, schema, sql_files

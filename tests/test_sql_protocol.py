@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runbook.sqltext import Deallocate, is_read, leading_keywords, mentions_variable, recognise
-from runbook.statements import split
+from runbook.sql.statements import split
+from runbook.sql.text import Deallocate, is_read, leading_keywords, mentions_variable, recognise
 from tests.schemas import ATTENDANCE, CHANGES
 
 BOTH = (ATTENDANCE, CHANGES / "library")

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymysql.cursors import Cursor
 
-from runbook import sqltext
-from runbook.sqltext import Assign, Deallocate, Execute, Prepare
+from runbook.sql import text as sqltext
+from runbook.sql.text import Assign, Deallocate, Execute, Prepare
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
 

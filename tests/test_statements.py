@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runbook.errors import UsageError
-from runbook.sqltext import quote_name
-from runbook.statements import Statement, split
+from runbook.sql.statements import Statement, split
+from runbook.sql.text import quote_name
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
 from tests.schemas import NAME, Schema

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runbook import ledger
-from runbook.database import parse_server
+from runbook.database import ledger
+from runbook.database.schema import Shape, difference
+from runbook.database.sessions import parse_server
 from runbook.errors import EXIT_STATUS, Outcome
 from runbook.events import Event, Looking, StepFinished, redact, redacting
-from runbook.journal import plain
+from runbook.hosts.remote import quote, script
 from runbook.perform.chunks import LEAST_WIDTH, next_width
-from runbook.remote import quote, script
-from runbook.schema import Shape, difference
 from runbook.steps import Check, Command, Finding, Level, Plan, Statement
+from runbook.telling.journal import plain
 
 COMMAND = Command(phase="backup", title="look", where="db1", text="ls -l")
 STATEMENT = Statement(

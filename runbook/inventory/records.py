@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar, cast
 
-from runbook.durations import format_duration
 from runbook.inventory.document import Broken, Entry, Node, Section
+from runbook.inventory.durations import format_duration
 from runbook.inventory.kinds import Kind
 from runbook.inventory.mistakes import Gathered, InventoryError, Place, did_you_mean, nearest
 from runbook.inventory.words import Json, found

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ipaddress import ip_address
 
-from runbook.durations import format_duration
 from runbook.environment import Confirm, Policy, Timeouts
+from runbook.inventory.durations import format_duration
 from runbook.inventory.kinds import PATH, InFile, Listed, OrFile, Password
 from runbook.inventory.records import Key, Named, Record, names, optional, required, section
 from runbook.inventory.words import Word, choice, duration, text, whole

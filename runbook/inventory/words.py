@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Generic, TypeAlias, TypeVar
 
-from runbook.durations import PATTERN as DURATION
-from runbook.durations import meant_duration, parse_duration
 from runbook.inventory.document import Broken, Node, Scalar, Section, Sequence
+from runbook.inventory.durations import PATTERN as DURATION
+from runbook.inventory.durations import meant_duration, parse_duration
 from runbook.inventory.mistakes import InventoryError, Place, nearest, visible
 
 T = TypeVar("T")

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from runbook.database import Session, SqlError, as_text
+from runbook.database.schema import difference, show_create
+from runbook.database.sessions import Session, SqlError, as_text
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.run import Result, Run
-from runbook.schema import difference, show_create
 from runbook.steps import Check, Compare
 
 COLUMNS = ("check_name", "expected", "actual")

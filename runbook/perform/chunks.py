@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 
-from runbook.database import LockWait, SqlError, Value
+from runbook.database.replication import lag
+from runbook.database.schema import shape
+from runbook.database.sessions import LockWait, SqlError, Value
 from runbook.errors import Outcome, StepFailed
-from runbook.replication import lag
 from runbook.run import Result, Run
-from runbook.schema import shape
-from runbook.sqltext import quote_name
+from runbook.sql.text import quote_name
 from runbook.steps import Chunks
 
 FIRST_WIDTH = 1000

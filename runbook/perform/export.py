@@ -15,15 +15,16 @@ import stat
 import time
 from typing import TYPE_CHECKING, BinaryIO, cast
 
-from runbook import exports, tsv
-from runbook.database import Session, as_text
+from runbook.database.fields import Field, RawRow
+from runbook.database.sessions import Session, as_text
 from runbook.errors import Outcome, StepFailed
-from runbook.exports import MANIFEST, PART, SCRIPT, File, Manifest
-from runbook.fields import Field, RawRow
-from runbook.queries import Census, Query, Tally, identity
+from runbook.exports import saved as exports
+from runbook.exports import tsv
+from runbook.exports.queries import Census, Query, Tally, identity
+from runbook.exports.saved import MANIFEST, PART, SCRIPT, File, Manifest
+from runbook.exports.survey import take_census
 from runbook.run import Result, Run
 from runbook.steps import Export
-from runbook.survey import take_census
 from runbook.units import size
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, BinaryIO
 
-from runbook import backups
-from runbook.backups import Manifest
 from runbook.errors import Lost, Outcome, StepFailed
+from runbook.hosts import backups
+from runbook.hosts.backups import Manifest
 from runbook.run import Result, Run
 from runbook.steps import Fetch
 from runbook.units import size

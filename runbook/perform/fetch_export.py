@@ -8,9 +8,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from runbook import exports
 from runbook.errors import Outcome, StepFailed
-from runbook.exports import MANIFEST, SCRIPT, Manifest
+from runbook.exports import saved as exports
+from runbook.exports.saved import MANIFEST, SCRIPT, Manifest
 from runbook.run import Result, Run
 from runbook.steps import FetchExport
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 
-from runbook.database import SqlError, TimeLimit
+from runbook.database.sessions import SqlError, TimeLimit
 from runbook.errors import Lost, StepFailed
 from runbook.perform import statement
 from runbook.perform.check import check_rows

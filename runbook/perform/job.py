@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from runbook import jobs
 from runbook.errors import Interrupted, Lost, Outcome, StepFailed
-from runbook.jobs import State
+from runbook.hosts import jobs
+from runbook.hosts.jobs import State
 from runbook.run import Result, Run
 from runbook.steps import Job
 

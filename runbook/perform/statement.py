@@ -6,11 +6,11 @@ import random
 import time
 from collections.abc import Callable
 
-from runbook.blockers import blockers
-from runbook.database import LockWait, SqlError
+from runbook.database.blockers import blockers
+from runbook.database.schema import Shape, shape
+from runbook.database.sessions import LockWait, SqlError
 from runbook.errors import Outcome, StepFailed
 from runbook.run import Result, Run
-from runbook.schema import Shape, shape
 from runbook.steps import Record, Statement
 
 

@@ -7,15 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TypeVar
 
-from runbook import wanted
-from runbook.dumphost import Facts as Dumps
 from runbook.environment import Environment
 from runbook.errors import RunbookError
+from runbook.hosts.dumphost import Facts as Dumps
 from runbook.options import Options
-from runbook.phases import backup, preflight
+from runbook.phases import backup, preflight, wanted
+from runbook.phases.wanted import Facts as Wanted
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
-from runbook.wanted import Facts as Wanted
 
 T = TypeVar("T")
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from concurrent.futures import ThreadPoolExecutor
 
-from runbook import backups, dumphost, jobs
-from runbook.backups import Backup
-from runbook.dumphost import Facts
 from runbook.environment import Environment
+from runbook.hosts import backups, dumphost, jobs
+from runbook.hosts.backups import Backup
+from runbook.hosts.dumphost import Facts
+from runbook.hosts.remote import script
 from runbook.options import Options
 from runbook.phases import preflight
-from runbook.remote import script
 from runbook.site import Site
 from runbook.steps import Command, Fetch, Finding, Inspect, Job, Level, Plan, Step
 from runbook.units import age, size

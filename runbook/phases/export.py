@@ -6,19 +6,20 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from runbook import exports, guards
-from runbook.database import Session, SqlError
+from runbook.database.sessions import Session, SqlError
+from runbook.database.settings import snapshot_settings
 from runbook.environment import Environment
 from runbook.errors import StepFailed
-from runbook.exports import MANIFEST, SCRIPT, Saved
-from runbook.guards import Choice
+from runbook.exports import saved as exports
+from runbook.exports.queries import Census, Query
+from runbook.exports.saved import MANIFEST, SCRIPT, Saved
+from runbook.exports.survey import describe, take_census
 from runbook.options import Options
 from runbook.perform.export import CLOCK
-from runbook.queries import Census, Query
-from runbook.settings import snapshot_settings
 from runbook.site import Site
+from runbook.sql import guards
+from runbook.sql.guards import Choice
 from runbook.steps import Export, FetchExport, Finding, Level, Plan
-from runbook.survey import describe, take_census
 
 PHASE = "export"
 

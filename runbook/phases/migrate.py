@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from runbook.change import Change
+from runbook.database.ledger import Book
 from runbook.environment import Environment
-from runbook.ledger import Book
 from runbook.options import Options
 from runbook.phases import ahead, backup, verify
+from runbook.phases.wanted import Facts, Wanted, resumes
 from runbook.site import Site
-from runbook.sqltext import algorithm
+from runbook.sql.change import Change
+from runbook.sql.text import algorithm
 from runbook.steps import Chunks, Plan, Statement, Step
-from runbook.wanted import Facts, Wanted, resumes
 
 PHASE = "migrate"
 INDEX_ROWS_A_SECOND = 1_600_000

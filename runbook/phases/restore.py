@@ -6,18 +6,18 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook import dumphost, jobs
-from runbook.backups import Backup, Manifest
-from runbook.database import Session, as_text
-from runbook.dumphost import Facts
+from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import UsageError
+from runbook.hosts import dumphost, jobs
+from runbook.hosts.backups import Backup, Manifest
+from runbook.hosts.dumphost import Facts
 from runbook.options import Options
 from runbook.phases.backup import EXAMINE, described
 from runbook.phases.preflight import grants, server
 from runbook.phases.preflight.needs import RESTORE, Account
 from runbook.site import Site
-from runbook.sqltext import quote_name
+from runbook.sql.text import quote_name
 from runbook.steps import Finding, Job, Level, Plan
 from runbook.units import age, size
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 
-from runbook import ledger
-from runbook.change import SqlFile
-from runbook.dependents import Dependent, dependents
+from runbook.database import ledger
+from runbook.database.dependents import Dependent, dependents
+from runbook.database.ledger import Book
+from runbook.database.settings import within
 from runbook.environment import Environment
-from runbook.guards import Choice, choose
-from runbook.ledger import Book
-from runbook.losses import Loss, brought, compared_before, findings, losses, unasked
 from runbook.options import Options
 from runbook.phases import export
-from runbook.settings import within
+from runbook.phases.losses import Loss, brought, compared_before, findings, losses, unasked
 from runbook.site import Site
-from runbook.sqltext import quote_name, quote_string, target
+from runbook.sql.change import SqlFile
+from runbook.sql.guards import Choice, choose
+from runbook.sql.text import quote_name, quote_string, target
 from runbook.steps import Check, Compare, Finding, Guarded, Level, Plan, Record, Statement, Step
 
 PHASE = "rollback"

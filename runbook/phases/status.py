@@ -5,14 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
-from runbook import lock, wanted
+from runbook.database import lock
+from runbook.database.ledger import Book
 from runbook.environment import Environment
-from runbook.ledger import Book
 from runbook.options import Options
-from runbook.phases import backup
+from runbook.phases import backup, wanted
+from runbook.phases.wanted import Wanted
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
-from runbook.wanted import Wanted
 
 
 def prepare(site: Site, _options: Options) -> Plan:

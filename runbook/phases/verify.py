@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from runbook.change import Change
 from runbook.environment import Environment
 from runbook.options import Options
 from runbook.site import Site
+from runbook.sql.change import Change
 from runbook.steps import Check, Plan
 
 

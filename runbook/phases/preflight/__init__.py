@@ -10,7 +10,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from runbook.database import as_text
+from runbook.database.sessions import as_text
 from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.options import Options

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook.blockers import TRANSACTION_AGE
-from runbook.database import Row, Session, as_text
+from runbook.database.blockers import TRANSACTION_AGE
+from runbook.database.sessions import Row, Session, as_text
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.seen import Unseen, number, rows
 from runbook.steps import Finding, Level

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from runbook.backups import ENDING, stem
 from runbook.environment import Environment
-from runbook.remote import quote
+from runbook.hosts.backups import ENDING, stem
+from runbook.hosts.remote import quote
 from runbook.steps import Finding, Level
 from runbook.units import size
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runbook.environment import Environment, Host
 from runbook.environment import Health as Command
-from runbook.remote import quote
+from runbook.hosts.remote import quote
 from runbook.steps import Finding, Level
 
 TIMED_OUT = 124

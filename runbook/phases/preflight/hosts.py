@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError
+from runbook.hosts.remote import Finished, Hosts, script
 from runbook.phases.preflight import disk, health, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.health import Health
 from runbook.phases.preflight.programs import Program
-from runbook.remote import Finished, Hosts, script
 from runbook.steps import Finding, Level
 from runbook.units import age
 

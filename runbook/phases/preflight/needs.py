@@ -11,10 +11,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook.ledger import TABLE as LEDGER
+from runbook.database.ledger import TABLE as LEDGER
 from runbook.phases.preflight.grants import Grants
 from runbook.phases.preflight.server import ServerFacts
-from runbook.sqltext import quote_name
+from runbook.sql.text import quote_name
 from runbook.steps import Finding, Level
 from runbook.units import listed
 

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook.clients import CLIENTS, DUMPS, PROBED
-from runbook.database import Server
+from runbook.database.sessions import Server
 from runbook.environment import Environment
-from runbook.remote import quote
+from runbook.hosts.clients import CLIENTS, DUMPS, PROBED
+from runbook.hosts.remote import quote
 from runbook.steps import Finding, Level
 
 COMPRESSORS = ("zstd", "gzip")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runbook.database import Database, Session, SqlError
+from runbook.database.connect import Database
+from runbook.database.replication import Channel, channels
+from runbook.database.sessions import Session, SqlError
 from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.seen import Unseen
-from runbook.replication import Channel, channels
 from runbook.steps import Finding, Level
 from runbook.units import age
 

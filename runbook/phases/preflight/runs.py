@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook import ledger, lock
-from runbook.database import Session, SqlError
+from runbook.database import ledger, lock
+from runbook.database.ledger import Book
+from runbook.database.sessions import Session, SqlError
 from runbook.environment import Environment
-from runbook.ledger import Book
 from runbook.phases.preflight.seen import Unseen, number
 from runbook.run import LOCK_HOLDER, lock_name
 from runbook.steps import Finding, Level

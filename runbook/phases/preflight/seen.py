@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runbook.database import Row, Session, SqlError, Value
+from runbook.database.sessions import Row, Session, SqlError, Value
 
 
 @dataclass(frozen=True)

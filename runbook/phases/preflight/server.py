@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook.database import Server, Session, as_text
+from runbook.database.sessions import Server, Session, as_text
 from runbook.steps import Finding, Level
 
 OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 29)}

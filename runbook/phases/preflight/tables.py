@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook import guards
-from runbook.change import Change
-from runbook.database import Row, Session, as_text
+from runbook.database.sessions import Row, Session, as_text
 from runbook.errors import RunbookError
 from runbook.phases.preflight.seen import Unseen, number, rows
-from runbook.sqltext import algorithm, mentions_variable, target
+from runbook.sql import guards
+from runbook.sql.change import Change
+from runbook.sql.text import algorithm, mentions_variable, target
 from runbook.steps import Finding, Level
 from runbook.units import age, listed, size
 

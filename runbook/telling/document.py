@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 
 from runbook.errors import RunbookError
 from runbook.events import Event, RunFinished, RunStarted, StepFinished
-from runbook.journal import plain
 from runbook.steps import Plan
+from runbook.telling.journal import plain
 
 
 @dataclass

@@ -12,11 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runbook import jobs, seal
 from runbook.environment import Environment
 from runbook.errors import StepFailed
-from runbook.queries import LOADING, Census, Query, identity
-from runbook.remote import script
+from runbook.exports import seal
+from runbook.exports.queries import LOADING, Census, Query, identity
+from runbook.hosts import jobs
+from runbook.hosts.remote import script
 
 if TYPE_CHECKING:
     from runbook.site import Site

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runbook.change import SqlFile
-from runbook.database import LockWait, Session, SqlError, as_text
+from runbook.database.sessions import LockWait, Session, SqlError, as_text
 from runbook.errors import Refusal, StepFailed
-from runbook.sqltext import (
+from runbook.sql.change import SqlFile
+from runbook.sql.statements import Statement
+from runbook.sql.text import (
     Assign,
     Deallocate,
     Execute,
@@ -23,7 +24,6 @@ from runbook.sqltext import (
     recognise,
     user_variables,
 )
-from runbook.statements import Statement
 
 CHUNK = frozenset({"chunk_from", "chunk_to"})
 CHANGES = frozenset(

@@ -6,7 +6,7 @@ import difflib
 import re
 from dataclasses import dataclass
 
-from runbook.database import Session, SqlError, as_text
+from runbook.database.sessions import Session, SqlError, as_text
 
 NO_SUCH_TABLE = 1146
 

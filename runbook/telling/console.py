@@ -15,7 +15,6 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 from rich.text import Text
 
-from runbook import render
 from runbook.environment import Environment
 from runbook.errors import Outcome, RunbookError
 from runbook.events import (
@@ -29,6 +28,7 @@ from runbook.events import (
     StepWaiting,
 )
 from runbook.steps import Level, Plan
+from runbook.telling import render
 
 STYLE = {
     "ok": "green",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runbook.database import Session, as_text
-from runbook.sqltokens import tokenize
+from runbook.database.sessions import Session, as_text
+from runbook.sql.tokens import tokenize
 
 DEFINITIONS = """\
 SELECT 'view', TABLE_NAME, '', VIEW_DEFINITION FROM information_schema.VIEWS

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runbook.database import Database, Session, SqlError
+from runbook.database.connect import Database
+from runbook.database.sessions import Session, SqlError
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runbook.database import Session, SqlError, Value
+from runbook.database.schema import NO_SUCH_TABLE, Shape
+from runbook.database.sessions import Session, SqlError, Value
 from runbook.errors import Outcome, Refusal
-from runbook.schema import NO_SUCH_TABLE, Shape
 
 TABLE = "runbook_ledger"
 NO_SUCH_COLUMN = 1054

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runbook import ledger
-from runbook.database import Session, as_text
+from runbook.database import ledger
+from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
 from runbook.run import LOCK_HOLDER, TAKE_LOCK, lock_name

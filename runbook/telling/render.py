@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runbook import ledger
+from runbook.database import ledger
+from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.perform.chunks import RANGE
 from runbook.run import TAKE_LOCK
-from runbook.settings import writer_settings
 from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runbook.database import Session, as_text
+from runbook.database.fields import FLOAT, Field
+from runbook.database.sessions import Session, as_text
 from runbook.errors import StepFailed
-from runbook.fields import FLOAT, Field
-from runbook.queries import Census, Column, Query
-from runbook.sqltext import quote_name, quote_string
+from runbook.exports.queries import Census, Column, Query
+from runbook.sql.text import quote_name, quote_string
 
 TYPES = """\
 SELECT CONCAT(TABLE_NAME, '.', COLUMN_NAME), CONCAT(COLUMN_TYPE,

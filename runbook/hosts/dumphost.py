@@ -6,13 +6,13 @@ import json
 import re
 from dataclasses import dataclass
 
-from runbook import backups, jobs
-from runbook.backups import Backup
-from runbook.clients import CLIENTS, DUMPS, PROBED, Clients
 from runbook.environment import Environment
 from runbook.errors import Refusal, UsageError
-from runbook.jobs import State
-from runbook.remote import script
+from runbook.hosts import backups, jobs
+from runbook.hosts.backups import Backup
+from runbook.hosts.clients import CLIENTS, DUMPS, PROBED, Clients
+from runbook.hosts.jobs import State
+from runbook.hosts.remote import script
 from runbook.site import Site
 
 

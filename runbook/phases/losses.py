@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from runbook.database import Session
+from runbook.database.ledger import Book
+from runbook.database.schema import shape
+from runbook.database.sessions import Session
 from runbook.environment import Environment
-from runbook.ledger import Book
 from runbook.phases import export
 from runbook.phases.export import Asked
-from runbook.schema import shape
-from runbook.sqltext import quote_name, target
-from runbook.sqltokens import tokenize
+from runbook.sql.text import quote_name, target
+from runbook.sql.tokens import tokenize
 from runbook.steps import Finding, Level
 
 HARMLESS = {"INDEX", "KEY", "CONSTRAINT", "FOREIGN", "PRIMARY", "CHECK", "DEFAULT"}

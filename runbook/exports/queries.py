@@ -12,8 +12,8 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runbook.fields import Kind
-from runbook.sqltext import quote_name, quote_string
+from runbook.database.fields import Kind
+from runbook.sql.text import quote_name, quote_string
 
 LOADING = (
     "SET NAMES utf8mb4",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runbook.errors import UsageError
-from runbook.statements import Statement, split
+from runbook.sql.statements import Statement, split
 
 FOLDERS = ("migrate", "verify", "export", "rollback")
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import takewhile
 
-from runbook import guards, ledger, leftovers
-from runbook.change import Change, SqlFile
-from runbook.database import Session, SqlError, TimeLimit, as_text
+from runbook.database import ledger, leftovers
+from runbook.database.ledger import Book, Entry
+from runbook.database.sessions import Session, SqlError, TimeLimit, as_text
 from runbook.environment import Environment
 from runbook.errors import StepFailed
-from runbook.guards import CHUNK, Choice
-from runbook.ledger import Book, Entry
 from runbook.site import Site
-from runbook.sqltext import is_read, quote_name, target, user_variables, where_clause
+from runbook.sql import guards
+from runbook.sql.change import Change, SqlFile
+from runbook.sql.guards import CHUNK, Choice
+from runbook.sql.text import is_read, quote_name, target, user_variables, where_clause
 from runbook.steps import Finding, Level, Record
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.database import Session, SqlError, Value, as_text
+from runbook.database.sessions import Session, SqlError, Value, as_text
 
 # The server keeps trx_started in its own time zone, which need not be the session's.
 TRANSACTION_AGE = (

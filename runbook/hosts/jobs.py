@@ -16,7 +16,7 @@ from importlib.resources import files
 
 from runbook.environment import Environment
 from runbook.errors import UsageError
-from runbook.remote import quote, script
+from runbook.hosts.remote import quote, script
 
 Words = str | int | tuple[str, ...]
 LONGEST_LINE = 4000
@@ -161,4 +161,4 @@ def assignments(values: Mapping[str, Words]) -> str:
 @cache
 def part(name: str) -> str:
     """Return one of the files in `scripts/`, without the line break at its end."""
-    return (files("runbook") / "scripts" / f"{name}.sh").read_text().strip("\n")
+    return (files("runbook.hosts") / "scripts" / f"{name}.sh").read_text().strip("\n")

@@ -1,8 +1,6 @@
-"""SQL sessions through an SSH channel: the only import of PyMySQL.
+"""SQL sessions: statements, results and errors, over PyMySQL.
 
-PyMySQL speaks over the channel itself, so no local port is opened and a refused
-connection is an error at once. A look's session is READ ONLY on the server's
-side: the server, not our care, refuses its writes (error 1792).
+What it raises is turned into this program's own errors, by number and not by prose.
 """
 
 from __future__ import annotations
@@ -10,7 +8,6 @@ from __future__ import annotations
 import datetime
 import decimal
 import re
-import ssl
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,16 +18,11 @@ import pymysql.constants.CR as client_errors
 import pymysql.constants.ER as server_errors
 import pymysql.cursors
 
-from runbook.environment import Address, Environment, Tls
-from runbook.errors import Lost, Refusal, StepFailed, UsageError
-from runbook.fields import Field, RawRow, field, raw_row
-from runbook.pump import Buffered, socket_over
-from runbook.settings import reader_settings, snapshot_settings, writer_settings
+from runbook.database.fields import Field, RawRow, field, raw_row
+from runbook.errors import Lost, StepFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from paramiko import Channel
+    pass
 
 Value = str | int | float | bytes | decimal.Decimal | datetime.datetime | datetime.date | None
 Row = tuple[Value, ...]
@@ -154,92 +146,6 @@ class Session:
             return
 
 
-class Database:
-    """Opens sessions on the environment's database and its replicas."""
-
-    def __init__(
-        self,
-        environment: Environment,
-        tunnel: Callable[[str, Address], Channel],
-        password: Callable[[], str],
-    ) -> None:
-        self._environment = environment
-        self._tunnel = tunnel
-        self._password = password
-
-    @contextmanager
-    def reader(self) -> Iterator[Session]:
-        """A session that the server keeps read-only, with a time limit a query."""
-        target = self._environment.database
-        with self._session(target.via, target.address, target.name) as session:
-            for text in reader_settings(self._environment, session.server.is_mariadb):
-                session.execute(text)
-            yield session
-
-    @contextmanager
-    def snapshot(self) -> Iterator[Session]:
-        """A session in one consistent, read-only transaction; a query may take its time."""
-        target = self._environment.database
-        with self._session(target.via, target.address, target.name) as session:
-            for text in snapshot_settings(self._environment, session.server.is_mariadb):
-                session.execute(text)
-            yield session
-
-    @contextmanager
-    def writer(self) -> Iterator[Session]:
-        """The session that writes; locks are waited for only a few seconds."""
-        target = self._environment.database
-        with self._session(target.via, target.address, target.name) as session:
-            for text in writer_settings(self._environment):
-                session.execute(text)
-            yield session
-
-    @contextmanager
-    def replica(self, name: str) -> Iterator[Session]:
-        """A session on the replica called `name`."""
-        replica = next(r for r in self._environment.database.replicas if r.name == name)
-        with self._session(replica.via, replica.address, None) as session:
-            for text in reader_settings(self._environment, session.server.is_mariadb):
-                session.execute(text)
-            yield session
-
-    @contextmanager
-    def _session(self, via: str, address: Address, database: str | None) -> Iterator[Session]:
-        target = self._environment.database
-        limit = self._environment.timeouts.connect
-        tls = target.tls
-        where = f"{target.user}@{address.host}:{address.port} through {via}"
-        connection = pymysql.connections.Connection(
-            host=(tls and tls.hostname) or address.host,
-            user=target.user,
-            password=self._password().encode(),
-            database=database,
-            charset="utf8mb4",
-            autocommit=True,
-            read_timeout=limit,
-            write_timeout=limit,
-            defer_connect=True,
-            program_name="runbook",
-            ssl=_trust(tls) if tls else None,
-            ssl_disabled=tls is None,
-        )
-        with self._tunnel(via, address) as channel:
-            try:
-                with translated():
-                    sock = socket_over(channel) if tls else Buffered(channel)
-                    connection.connect(sock=sock)  # type: ignore[arg-type]
-            except SqlError as error:
-                raise _explained(error, where, target.name) from error
-            # A statement may be quiet for an hour; whether the host still answers
-            # is watched on the SSH connection (remote).
-            vars(connection).update(_read_timeout=None, _write_timeout=None)
-            session = Session(connection)
-            try:
-                yield session
-            finally:
-                session.close()
-
-
 def as_text(value: Value) -> str:
     """Return a value as text; some servers give names as bytes, and NULL is empty."""
     if isinstance(value, bytes):
@@ -256,16 +162,6 @@ def parse_server(version: str) -> Server:
     plain = version.removeprefix("5.5.5-") if flavour == "MariaDB" else version
     found = re.match(r"\d+(\.\d+)*", plain)
     return Server(flavour, tuple(int(n) for n in found[0].split(".")) if found else (), version)
-
-
-def _trust(tls: Tls) -> ssl.SSLContext:
-    try:
-        return ssl.create_default_context(cafile=tls.ca)
-    except OSError as error:  # an SSLError is one
-        raise UsageError(
-            f"{tls.ca}: cannot be read as certificates ({error})",
-            advice="database.tls.ca names a file of PEM certificates.",
-        ) from error
 
 
 @contextmanager
@@ -296,14 +192,3 @@ def _lost(error: Exception) -> Lost:
         f"the database connection was lost ({message or type(error).__name__})",
         advice="Run the same command again: it looks first and does what is left.",
     )
-
-
-def _explained(error: SqlError, where: str, database: str) -> Refusal:
-    """Say of a failed login what would mend it."""
-    advice = {
-        server_errors.BAD_DB_ERROR: f"Is there a database {database} on this server?",
-        server_errors.DBACCESS_DENIED_ERROR: f"Grant the account its rights on {database}.",
-        1862: "The account's password has expired: ALTER USER … IDENTIFIED BY gives it a new one.",
-        server_errors.CON_COUNT_ERROR: "The server has no connection left: max_connections.",
-    }.get(error.code, "Check the user and where the inventory takes the password from.")
-    return Refusal(f"{where}: {error.message}", advice=advice)

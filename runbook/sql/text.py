@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 
-from runbook.sqltokens import Token, tokenize
+from runbook.sql.tokens import Token, tokenize
 
 _STATEMENT_WORD = re.compile(
     "ALTER|BEGIN|CALL|COMMIT|CREATE|DATABASE|DEALLOCATE|DEFINER|DELETE|DESC|DESCRIBE|DO|DROP|EVENT"

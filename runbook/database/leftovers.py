@@ -6,13 +6,13 @@ the schema tells; the row is never trusted.
 
 from __future__ import annotations
 
-from runbook import ledger
-from runbook.database import Session
+from runbook.database import ledger
+from runbook.database.ledger import Entry
+from runbook.database.schema import shape
+from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Outcome
-from runbook.ledger import Entry
-from runbook.schema import shape
-from runbook.sqltext import quote_string
+from runbook.sql.text import quote_string
 from runbook.steps import Record
 
 

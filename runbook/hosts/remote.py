@@ -1,9 +1,8 @@
-"""Hosts over SSH: the only import of fabric and paramiko.
+"""Commands, files and tunnels on hosts, one SSH connection each.
 
-Fabric resolves the SSH configuration and jump hosts; commands run on a raw
-channel, since `Connection.run` buffers its output quadratically and, when it is
-interrupted, leaves the remote process without saying so. Host keys are always
-checked: fabric by itself accepts any.
+Commands run on a raw channel, since fabric's `Connection.run` buffers its
+output quadratically and, when it is interrupted, leaves the remote process
+without saying so.
 """
 
 from __future__ import annotations
@@ -17,15 +16,14 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 import fabric
 import paramiko
-from invoke.exceptions import Exit as InvokeExit
 
-from runbook.environment import Address, Environment, Host
+from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, RunbookError
+from runbook.hosts.ssh import connect, listen_for_life
 
 if TYPE_CHECKING:
     from paramiko import Channel, SFTPClient, Transport
@@ -124,7 +122,9 @@ class Hosts:
         with self._locks[name]:
             link = self._open.get(name)
             if link is None or not link.alive:
-                link = _connect(self._environment, self._environment.host(name))
+                host = self._environment.host(name)
+                connection = connect(self._environment, host)
+                link = _Link(name, connection, self._environment.timeouts.silence)
                 self._open[name] = link
             return link
 
@@ -138,7 +138,7 @@ class _Link:
         self._transport: Transport = connection.client.get_transport()
         self._slots = threading.BoundedSemaphore(CHANNELS)
         threading.Thread(
-            target=_listen_for_life, args=(self._transport, silence), daemon=True
+            target=listen_for_life, args=(self._transport, silence), daemon=True
         ).start()
 
     @property
@@ -233,77 +233,6 @@ def quote(word: str) -> str:
     return shlex.quote(word)
 
 
-def _connect(environment: Environment, host: Host) -> _Link:
-    limit = environment.timeouts.connect
-    connection = _connection(environment, host, limit)
-    here = f"{host.name} ({connection.user}@{connection.host}:{connection.port})"
-    try:
-        connection.open()
-    except paramiko.BadHostKeyException as error:
-        raise Refusal(
-            f"{here}: the host key is not the one in known_hosts",
-            advice="Somebody else may be answering. Compare the key with the host's console; if "
-            f"it was really changed: ssh-keygen -R '[{connection.host}]:{connection.port}', then "
-            "connect once with ssh.",
-        ) from error
-    except paramiko.AuthenticationException as error:
-        raise Refusal(
-            f"{here}: the key or user was not accepted",
-            advice=f"Try: ssh -p {connection.port} {connection.user}@{connection.host} true",
-        ) from error
-    except (paramiko.SSHException, OSError, EOFError, InvokeExit) as error:
-        if "not found in known_hosts" in str(error):
-            raise Refusal(
-                f"{here}: the host key is not known",
-                advice="Connect once with ssh and compare the fingerprint, or name a file in "
-                "the inventory's known_hosts.",
-            ) from error
-        raise Refusal(
-            f"{here}: no SSH connection ({error or type(error).__name__})",
-            advice=environment.about or "Is the host up, and is its address right?",
-        ) from error
-    return _Link(host.name, connection, environment.timeouts.silence)
-
-
-def _connection(environment: Environment, host: Host, limit: float) -> fabric.Connection:
-    config = (
-        fabric.Config(ssh_config=paramiko.SSHConfig.from_path(str(host.ssh_config)))
-        if host.ssh_config
-        else fabric.Config()
-    )
-    kwargs: dict[str, object] = {"banner_timeout": limit, "auth_timeout": limit}
-    if host.key:
-        kwargs["key_filename"] = str(host.key)
-    connection = fabric.Connection(
-        host.address or host.name,
-        user=host.user,
-        port=host.port,
-        config=config,
-        gateway=_connection(environment, environment.host(host.jump), limit) if host.jump else None,
-        connect_timeout=int(limit) or 1,
-        connect_kwargs=kwargs,
-    )
-    _check_host_keys(connection, host.known_hosts)
-    gateway = None if host.jump else connection.gateway  # those of ProxyJump, however many
-    while isinstance(gateway, fabric.Connection):
-        _check_host_keys(gateway, host.known_hosts)
-        gateway = gateway.gateway
-    return connection
-
-
-def _check_host_keys(connection: fabric.Connection, known_hosts: Path | None) -> None:
-    """Load the known host keys and refuse every other."""
-    client = connection.client
-    client.set_missing_host_key_policy(paramiko.RejectPolicy())
-    named = connection.ssh_config.get("userknownhostsfile")
-    files = [known_hosts] if known_hosts else [Path(f).expanduser() for f in (named or "").split()]
-    for file in files:
-        if file.is_file():
-            client.load_system_host_keys(str(file))
-    if not files:
-        client.load_system_host_keys()
-
-
 def _read(channel: Channel, end: float) -> tuple[bytes, bytes]:
     out, err = bytearray(), bytearray()
     while not channel.eof_received or channel.recv_ready() or channel.recv_stderr_ready():
@@ -316,25 +245,6 @@ def _read(channel: Channel, end: float) -> tuple[bytes, bytes]:
         else:
             select.select([channel], [], [], min(1.0, max(0.0, end - time.monotonic())))
     return bytes(out), bytes(err)
-
-
-def _listen_for_life(transport: Transport, silence: float) -> None:
-    """Close the connection when the peer has not answered for `silence` seconds.
-
-    A black-holed peer acknowledges nothing and resets nothing, and paramiko's
-    own keepalive does not wait for replies; every blocked read would hang.
-    """
-    while transport.is_active():
-        alarm = threading.Timer(silence, transport.close)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            transport.global_request("keepalive@openssh.com", wait=True)
-        except (OSError, EOFError, paramiko.SSHException):
-            return
-        finally:
-            alarm.cancel()
-        time.sleep(silence / 4)
 
 
 def _first_line(text: str) -> str:

@@ -1,0 +1,1 @@
+"""Exports: what would be lost, read raw, written exactly, found again."""

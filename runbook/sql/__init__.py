@@ -1,0 +1,1 @@
+"""SQL files: splitting them, what a statement says of itself, and what their guards choose."""
