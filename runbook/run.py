@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from runbook.brake import Brake
 from runbook.database.connect import Database
 from runbook.database.ledger import Ledger
+from runbook.database.lock import HOLDS_LOCK, lock_name
 from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome
@@ -77,13 +78,3 @@ class Run:
                 advice="Somebody else may be running here now: invoke status says who.",
             )
         self._beat[0] = time.monotonic()
-
-
-TAKE_LOCK = "SELECT GET_LOCK(%s, 0)"
-HOLDS_LOCK = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
-LOCK_HOLDER = "SELECT IS_USED_LOCK(%s)"
-
-
-def lock_name(environment: Environment) -> str:
-    """Return the name of an environment's lock: one a database, at most 64 characters."""
-    return f"runbook:{environment.database.name}"[:64]

@@ -105,6 +105,23 @@ def test_another_definition_is_refused_with_both(place: Bench) -> None:
     assert ran.document["steps"] == []
 
 
+def test_a_foreign_keys_own_index_is_not_lost_behind_ours(place: Bench) -> None:
+    """Where the server would silently replace a key's implicit index, migrate refuses."""
+    alter(place.sandbox, "DROP FOREIGN KEY fk_participants_event")
+    alter(place.sandbox, "DROP INDEX uq_participants_event_user")
+    alter(
+        place.sandbox,
+        "ADD CONSTRAINT fk_participants_event FOREIGN KEY (event_id) REFERENCES events (event_id)",
+    )
+    before = place.schema()
+    ran = place.run("migrate")
+    assert (ran.status, ran.document["outcome"]) == (3, "refused")
+    assert "foreign key fk_participants_event" in ran.said
+    assert place.schema() == before
+    alter(place.sandbox, "ADD INDEX its_own (event_id)")
+    assert place.run("migrate").status == 0
+
+
 def test_dry_run_changes_nothing(place: Bench) -> None:
     """A preview leaves schema, ledger and backup folder as they were."""
     before = place.schema()

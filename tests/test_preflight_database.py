@@ -16,12 +16,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runbook.database.ledger import Ledger
+from runbook.database.lock import TAKE_LOCK, lock_name
 from runbook.database.sessions import parse_server
 from runbook.options import Options
 from runbook.phases import preflight
 from runbook.phases.preflight import server
 from runbook.phases.preflight.activity import is_ddl
-from runbook.run import TAKE_LOCK, lock_name
 from runbook.steps import Level
 from sandbox.sandbox import Sandbox
 from tests.looking import Found, Place

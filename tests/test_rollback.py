@@ -399,6 +399,14 @@ def test_what_others_built_on_ours_forbids_the_undo(place: Bench, made: str, nam
     assert place.schema() == before
 
 
+def test_after_an_undo_migrate_takes_a_backup_anew(maria: Bench) -> None:
+    """A dump from before the rollback still holds what was undone, so it does not count."""
+    assert maria.run("rollback").status == 0
+    ran = maria.run("migrate")
+    assert ran.status == 0
+    assert next(s["kind"] for s in ran.document["steps"] if s["phase"] == "backup") == "job"
+
+
 def test_a_failed_check_drops_nothing(maria: Bench) -> None:
     """When rows change between the look and the first drop, nothing at all is dropped."""
     there = maria.schema()

@@ -30,6 +30,24 @@ SELECT k.CONSTRAINT_NAME FROM information_schema.KEY_COLUMN_USAGE k
     AND other.COLUMN_NAME = k.COLUMN_NAME AND other.SEQ_IN_INDEX = 1
     AND other.INDEX_NAME <> %s)"""
 
+# Foreign keys with nothing but the index that the server made for them: it drops
+# that one, silently, as soon as another index serves.
+IMPLICIT = """\
+SELECT k.CONSTRAINT_NAME FROM information_schema.KEY_COLUMN_USAGE k
+ JOIN information_schema.STATISTICS own ON own.TABLE_SCHEMA = k.TABLE_SCHEMA
+  AND own.TABLE_NAME = k.TABLE_NAME AND own.INDEX_NAME = k.CONSTRAINT_NAME AND own.SEQ_IN_INDEX = 1
+ WHERE k.TABLE_SCHEMA = DATABASE() AND k.TABLE_NAME = %s AND k.COLUMN_NAME = %s
+  AND k.ORDINAL_POSITION = 1 AND k.REFERENCED_TABLE_NAME IS NOT NULL
+  AND NOT EXISTS (SELECT 1 FROM information_schema.STATISTICS other
+   WHERE other.TABLE_SCHEMA = k.TABLE_SCHEMA AND other.TABLE_NAME = k.TABLE_NAME
+    AND other.COLUMN_NAME = k.COLUMN_NAME AND other.SEQ_IN_INDEX = 1
+    AND other.INDEX_NAME <> own.INDEX_NAME)"""
+
+
+def replaced(session: Session, table: str, column: str) -> tuple[str, ...]:
+    """Return the foreign keys whose own index would vanish behind a new one on `column`."""
+    return tuple(as_text(row[0]) for row in session.rows(IMPLICIT, (table, column)))
+
 
 @dataclass(frozen=True)
 class Dependent:

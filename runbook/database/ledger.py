@@ -8,6 +8,7 @@ finished is resolved by looking at the schema, never by trusting the row.
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,6 +112,8 @@ class Book:
     exists: bool = False
     entries: tuple[Entry, ...] = ()
     runs: tuple[RunEntry, ...] = ()
+    undone: float = math.inf
+    """Seconds since something was last undone here."""
 
     def of(self, change: str, phase: str = "migrate") -> tuple[Entry, ...]:
         """Return the rows of a change's phase that were not undone, oldest first."""
@@ -141,6 +144,7 @@ SELECT id, run, phase, change_name, statement, checksum, target, before_objects,
 RUNS = f"""\
 SELECT run, phase, change_name, plan, steps, operator, host, connection_id, started_at, outcome
  FROM {TABLE} WHERE entry = 'run' ORDER BY id DESC LIMIT 20"""
+UNDONE_AGO = f"SELECT TIMESTAMPDIFF(SECOND, MAX(undone_at), UTC_TIMESTAMP(6)) FROM {TABLE}"
 
 
 def read(session: Session) -> Book:
@@ -148,6 +152,7 @@ def read(session: Session) -> Book:
     try:
         entries = session.rows(ENTRIES)
         runs = session.rows(RUNS)
+        undone = session.value(UNDONE_AGO)
     except SqlError as error:
         if error.code == NO_SUCH_TABLE:
             return Book()
@@ -157,7 +162,8 @@ def read(session: Session) -> Book:
                 advice=f"Rename that table away if it is somebody else's; compare with:\n{CREATE}",
             ) from error
         raise
-    return Book(True, tuple(map(_entry, entries)), tuple(map(_run, reversed(runs))))
+    ago = math.inf if undone is None else float(str(undone))
+    return Book(True, tuple(map(_entry, entries)), tuple(map(_run, reversed(runs))), ago)
 
 
 def bind(template: str, values: Mapping[str, Value]) -> tuple[str, tuple[Value, ...]]:

@@ -6,7 +6,15 @@ from runbook.database import ledger
 from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
-from runbook.run import LOCK_HOLDER, TAKE_LOCK, lock_name
+
+TAKE_LOCK = "SELECT GET_LOCK(%s, 0)"
+HOLDS_LOCK = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
+LOCK_HOLDER = "SELECT IS_USED_LOCK(%s)"
+
+
+def lock_name(environment: Environment) -> str:
+    """Return the name of an environment's lock: one a database, at most 64 characters."""
+    return f"runbook:{environment.database.name}"[:64]
 
 
 def take(writer: Session, environment: Environment) -> None:

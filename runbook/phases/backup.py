@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from concurrent.futures import ThreadPoolExecutor
 
 from runbook.environment import Environment
@@ -52,17 +53,25 @@ def look(site: Site) -> Facts:
 
 
 def steps(
-    environment: Environment, facts: Facts, *, fetch: bool = False, fresh: bool = False
+    environment: Environment,
+    facts: Facts,
+    *,
+    fetch: bool = False,
+    fresh: bool = False,
+    newest: float = math.inf,
 ) -> tuple[Step, ...]:
     """Return the steps of a backup; `fresh` asks for a new dump whatever is there.
 
+    One that is there must be younger than the inventory's max_age and `newest`, in seconds.
+
     A dump that is running already is the same step: its text finds it.
     """
-    usable = None if fresh or facts.job.running else facts.fresh(environment.backup.max_age)
+    limit = min(environment.backup.max_age, newest)
+    usable = None if fresh or facts.job.running else facts.fresh(limit)
     if usable:
         made: tuple[Step, ...] = (verify(environment, facts, usable),)
     else:
-        attach = 0.0 if fresh else environment.backup.max_age
+        attach = 0.0 if fresh or newest < environment.backup.max_age else limit
         made = (_dump(environment, facts, attach), _retention(environment), *_snapshot(environment))
     return (*made, _fetch(environment)) if fetch else made
 

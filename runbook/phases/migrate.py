@@ -38,7 +38,12 @@ def _steps(
         return ()
     changing = steps(environment, change, facts.wanted)
     needed = any(not step.done for step in changing)
-    before = backup.steps(environment, facts.dumps, fresh=fresh) if needed else ()
+    before = (
+        # A dump from before an undo still holds what was undone.
+        backup.steps(environment, facts.dumps, fresh=fresh, newest=facts.wanted.book.undone)
+        if needed
+        else ()
+    )
     return (*facts.wanted.records, *before, *changing, *verify.steps(environment, change))
 
 

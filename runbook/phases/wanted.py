@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 
 from runbook.database import ledger, leftovers
+from runbook.database.dependents import replaced
 from runbook.database.ledger import Book, Entry
 from runbook.database.sessions import Session, SqlError, TimeLimit, as_text
 from runbook.environment import Environment
@@ -14,7 +15,7 @@ from runbook.site import Site
 from runbook.sql import guards
 from runbook.sql.change import Change, SqlFile
 from runbook.sql.guards import CHUNK, Choice
-from runbook.sql.text import is_read, quote_name, target, user_variables, where_clause
+from runbook.sql.text import added_index, is_read, quote_name, target, user_variables, where_clause
 from runbook.steps import Finding, Level, Record
 
 
@@ -31,6 +32,7 @@ class Wanted:
     table: str | None
     span: tuple[str, ...] = ()
     key: str = ""
+    replaces: tuple[str, ...] = ()
     rows: int | None = None
     todo: int | None = None
 
@@ -77,6 +79,18 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         for w in facts.wanted
         if w.choice.refused
     )
+    behind = tuple(
+        Finding(
+            w.choice.about or w.choice.origin,
+            label,
+            Level.REFUSED,
+            f"the server would drop the index that it made for the foreign key {key} behind this"
+            " one, and a rollback could not bring it back",
+            f"Give that key an index of its own name first: ALTER TABLE {w.table} ADD INDEX …",
+        )
+        for w in facts.wanted
+        for key in w.replaces
+    )
     current = {w.file.path: w.file.checksum for w in facts.wanted}
     ran = {entry.statement.rpartition(":")[0]: entry for entry in facts.book.entries}
     changed = tuple(
@@ -90,7 +104,7 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         for path, entry in ran.items()
         if path in current and entry.checksum != current[path]
     )
-    return (*refused, *changed)
+    return (*refused, *behind, *changed)
 
 
 def _look_at(session: Session, file: SqlFile, choice: Choice) -> Wanted:
@@ -110,10 +124,13 @@ def _look_at(session: Session, file: SqlFile, choice: Choice) -> Wanted:
     )
     estimate = None if rows is None else int(str(rows))
     if not chunked:
-        return Wanted(file, choice, table, rows=estimate)
+        index = added_index(choice.text)
+        gone = replaced(session, table, index[1]) if index else ()
+        return Wanted(file, choice, table, replaces=gone, rows=estimate)
     todo = _count(session, table, choice.text)
     key = _key(session, table, choice)
-    return Wanted(file, choice, table, _span(file, choice), key, estimate, todo)
+    span = _span(file, choice)
+    return Wanted(file, choice, table, span=span, key=key, rows=estimate, todo=todo)
 
 
 def _span(file: SqlFile, choice: Choice) -> tuple[str, ...]:

@@ -187,6 +187,19 @@ def lock(text: str) -> str | None:
     return _option(text, "LOCK")
 
 
+def added_index(text: str) -> tuple[str, str] | None:
+    """Return name and first column of the index that an ALTER TABLE or CREATE INDEX adds."""
+    tokens = tokenize(text)
+    for at, token in enumerate(tokens[:-3]):
+        name, opening, column = tokens[at + 1 : at + 4]
+        if token.word in {"INDEX", "KEY"} and opening.text == "(":
+            return name.identifier or "", column.identifier or ""
+        if token.word in {"INDEX", "KEY"} and opening.word == "ON":
+            columns = [t for t in tokens[at + 3 :] if t.depth > token.depth]
+            return name.identifier or "", (columns[0].identifier or "") if columns else ""
+    return None
+
+
 def quote_name(name: str) -> str:
     """Return an identifier in backticks.
 

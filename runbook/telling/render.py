@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runbook.database import ledger
+from runbook.database.lock import TAKE_LOCK
 from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.perform.chunks import RANGE
-from runbook.run import TAKE_LOCK
 from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
 
 

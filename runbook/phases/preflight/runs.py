@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from runbook.database import ledger, lock
 from runbook.database.ledger import Book
+from runbook.database.lock import LOCK_HOLDER, lock_name
 from runbook.database.sessions import Session, SqlError
 from runbook.environment import Environment
 from runbook.phases.preflight.seen import Unseen, number
-from runbook.run import LOCK_HOLDER, lock_name
 from runbook.steps import Finding, Level
 
 EMPTY = Book()
