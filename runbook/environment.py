@@ -89,7 +89,7 @@ class Database:
 
     @property
     def label(self) -> str:
-        """How steps and findings call it, such as `vaulteer@db1`."""
+        """How steps and findings call it, such as `shop@db1`."""
         return f"{self.name}@{self.via}"
 
 

@@ -179,10 +179,10 @@ class FetchExport(Fetch):
 
 
 class Level(StrEnum):
-    """How a finding of a look weighs; `todo` is what is not done yet and nobody's fault."""
+    """How a finding of a look weighs; `pending` is what is not done yet, and nobody's fault."""
 
     OK = "ok"
-    TODO = "todo"
+    PENDING = "pending"
     WARNING = "warning"
     REFUSED = "refused"
 

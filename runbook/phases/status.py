@@ -52,7 +52,7 @@ def _statement(environment: Environment, one: Wanted) -> Finding:
         detail = f"not done: {one.todo:,} rows left"
     else:
         detail = f"not done ({choice.found})" if choice.found else "not done"
-    level = Level.OK if one.done else Level.TODO
+    level = Level.OK if one.done else Level.PENDING
     return Finding(choice.about or choice.origin, environment.database.label, level, detail)
 
 

@@ -34,7 +34,7 @@ STYLE = {
     "ok": "green",
     "changed": "yellow",
     "skipped": "dim",
-    "todo": "cyan",
+    "pending": "cyan",
     "warning": "yellow",
     "refused": "red",
     "failed": "bold red",
