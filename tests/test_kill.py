@@ -47,7 +47,12 @@ def once(place: Bench) -> None:
     assert all(count == 1 for _, count in rows), rows
 
 
-@pytest.mark.parametrize("moment", MOMENTS)
+QUICK = {"before its ledger row is closed", "inside a range of the backfill"}
+
+
+@pytest.mark.parametrize(
+    "moment", [m if m in QUICK else pytest.param(m, marks=pytest.mark.wide) for m in MOMENTS]
+)
 def test_migrate_and_rollback_survive_being_killed_again_and_again(
     mariadb: Sandbox, tmp_path: Path, moment: str
 ) -> None:
