@@ -160,7 +160,3 @@ class Environment:
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""
         return next(host for host in self.hosts if host.name == name)
-
-    def with_role(self, role: str) -> tuple[Host, ...]:
-        """Return the hosts that bear `role`, in the inventory's order."""
-        return tuple(host for host in self.hosts if role in host.roles)

@@ -420,18 +420,21 @@ def test_a_failed_check_drops_nothing(maria: Bench) -> None:
 
 
 def test_another_change_goes_through_the_same_code(sandbox: Sandbox, tmp_path: Path) -> None:
-    """A change of other tables migrates, exports and rolls back, its rows exported first."""
+    """A change of other tables migrates, verifies, exports, rolls back and migrates again."""
     changes = PROJECT / "tests" / "changes"
     sandbox.load("USE vaulteer;\n" + (changes / "library.base.sql").read_text())
     place = bench(sandbox, tmp_path, change=str(changes / "library"))
     before = place.schema()
     assert place.run("migrate").status == 0
+    assert place.run("verify").status == 0
+    assert place.run("migrate").document["outcome"] == "ok"
     sandbox.query("INSERT INTO vaulteer.reminders (loan_id, sent_on) VALUES (1, '2025-01-01')")
     assert place.run("rollback").status == 3
     assert place.run("export").status == 0
     ran = place.run("rollback")
     assert ran.status == 0, ran.said
     assert place.schema() == before
+    assert place.run("migrate").document["outcome"] == "changed"
 
 
 def library(sandbox: Sandbox, folder: Path, query: str) -> Bench:
