@@ -202,7 +202,7 @@ def test_quoted_strings_mean_themselves_in_every_sql_mode(
 NAMES = st.text(
     st.characters(max_codepoint=0xFFFF, exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20
 ).filter(lambda name: name == name.strip())
-"""No name of blanks at its ends: the servers refuse one behind and MySQL drops one before an alias."""
+"""Names without blanks around: the servers refuse one behind, MySQL drops one before an alias."""
 
 
 @settings(max_examples=60, deadline=None)

@@ -9,38 +9,39 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from runbook.inventory import shape
+from runbook.inventory.common import HOST_REFERENCE, ROLE_REFERENCE
 from runbook.inventory.document import Entry, Node, Scalar, Section, Sequence
+from runbook.inventory.kinds import Kind, Listed
 from runbook.inventory.mistakes import Mistake, did_you_mean, visible
-from runbook.inventory.records import Key
+from runbook.inventory.records import Key, Named, Record
 from runbook.inventory.words import found
 
 
 def wrong_references(environment: Node) -> Iterator[Mistake]:
     """Yield a mistake for every host and role that is named and not there, and every circle."""
     hosts = _named(environment, shape.HOSTS)
-    for reference in _references_to_hosts(environment):
-        if reference.text not in hosts:
-            yield _unknown(reference, "host", tuple(hosts))
     roles = tuple(dict.fromkeys(role for host in hosts.values() for role in _roles(host)))
-    for check in _named(environment, shape.HEALTH).values():
-        for role in _words(check, shape.HEALTH_ROLE):
-            if role.text not in roles:
-                yield _unknown(role, "role", roles)
+    for kind, scalar in _scalars(shape.ENVIRONMENT, environment):
+        if kind is HOST_REFERENCE and scalar.text not in hosts:
+            yield _unknown(scalar, "host", tuple(hosts))
+        elif kind is ROLE_REFERENCE and scalar.text not in roles:
+            yield _unknown(scalar, "role", roles)
     jumps = {name: jump for name, host in hosts.items() for jump in _words(host, shape.JUMP)}
     for name, jump in jumps.items():
         if _leads_back(name, {each: scalar.text for each, scalar in jumps.items()}):
             yield jump.place.mistake(f"the host {visible(name)} would be reached through itself")
 
 
-def _references_to_hosts(environment: Node) -> Iterator[Scalar]:
-    yield from _words(_child(environment, shape.SSH), shape.JUMP)
-    for host in _named(environment, shape.HOSTS).values():
-        yield from _words(host, shape.JUMP)
-    database = _child(environment, shape.DATABASE)
-    yield from _words(database, shape.VIA)
-    for replica in _named(database, shape.REPLICAS).values():
-        yield from _words(replica, shape.VIA)
-    yield from _words(_child(environment, shape.BACKUP), shape.BACKUP_HOST)
+def _scalars(kind: Kind[object] | None, node: Node) -> Iterator[tuple[object, Scalar]]:
+    """Yield every text of the tree with its kind, whatever section it stands in."""
+    if isinstance(node, Scalar) and node.meaning == "text":
+        yield kind, node
+    elif isinstance(node, Section) and isinstance(kind, Record | Named):
+        for name, entry in node.entries.items():
+            yield from _scalars(kind.kind_of(name), entry.value)
+    elif isinstance(node, Sequence) and isinstance(kind, Listed):
+        for item in node.items:
+            yield from _scalars(kind.item, item)
 
 
 def _leads_back(name: str, jumps: Mapping[str, str]) -> bool:

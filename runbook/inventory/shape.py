@@ -9,6 +9,14 @@ from __future__ import annotations
 from ipaddress import ip_address
 
 from runbook.environment import Confirm, Policy, Timeouts
+from runbook.inventory.common import (
+    COMMAND,
+    HOST_NAME,
+    HOST_REFERENCE,
+    REMOTE_FOLDER,
+    ROLE_NAME,
+    ROLE_REFERENCE,
+)
 from runbook.inventory.durations import format_duration
 from runbook.inventory.kinds import PATH, InFile, Listed, OrFile, Password
 from runbook.inventory.records import Key, Named, Record, names, optional, required, section
@@ -41,20 +49,12 @@ def _address() -> Word[str]:
     return Word("a host name or an IP address, without a port", parse, known.form, hint=hint)
 
 
-_HOST_NAME = r"[A-Za-z0-9]([A-Za-z0-9._-]{0,62})?"
-_HOST = text("the name of a host of this environment", _HOST_NAME)
-_ROLE = text("the name of a role, such as db", r"[a-z][a-z0-9_-]{0,39}")
+_ROLE = text("the name of a role, such as db", ROLE_NAME)
 _USER = text(
     "a user name (letters, digits and . _ @ + $ -)", r"[A-Za-z0-9_][A-Za-z0-9_.@+$-]{0,79}"
 )
 _PORT = OrFile(whole(1, 65535, "a port"))
 _ADDRESS = _address()
-_COMMAND = text("a command, one line", longest=4096)
-_REMOTE_FOLDER = text(
-    "a folder on the host, absolute or relative to its home, without ~ and ..",
-    r"(?!.*(?:^|/)\.\.?(?:/|$))/?[A-Za-z0-9._][^~]*",
-    longest=1024,
-)
 _SCHEMA = text(
     "a database's name (letters, digits and _ $ -), not one of the server's own",
     r"(?!(?:mysql|sys|information_schema|performance_schema)$)[A-Za-z0-9_$][A-Za-z0-9_$-]{0,63}",
@@ -67,7 +67,7 @@ SSH_KEY = optional("key", PATH, "Private key; else by ssh_config, and what your 
 KNOWN_HOSTS = optional(
     "known_hosts", PATH, "File with the host keys; else yours. An unknown key is refused."
 )
-JUMP = optional("jump", _HOST, "Host of this environment to go through.")
+JUMP = optional("jump", HOST_REFERENCE, "Host of this environment to go through.")
 SSH_CONFIG = optional("ssh_config", PATH, "SSH configuration to read instead of ~/.ssh/config.")
 _REACHED = (SSH_PORT, SSH_USER, SSH_KEY, KNOWN_HOSTS, JUMP, SSH_CONFIG)
 REACHED = tuple(key.name for key in _REACHED)
@@ -79,7 +79,7 @@ ADDRESS = optional(
 HOST = Record((ROLES, ADDRESS, *_REACHED))
 
 # The database server and its replicas, as seen from the host they are reached through.
-VIA = required("via", _HOST, "The host whose sshd forwards to the server.")
+VIA = required("via", HOST_REFERENCE, "The host whose sshd forwards to the server.")
 SERVER = Key("address", _ADDRESS, "The server's address as seen from `via`.", "127.0.0.1")
 _DEFAULT_PORT: int | InFile[int] = 3306
 SERVER_PORT = Key("port", _PORT, "The server's port as seen from `via`.", _DEFAULT_PORT)
@@ -101,7 +101,7 @@ REPLICAS = names(
     Named(
         Record((VIA, SERVER, SERVER_PORT)),
         "the name of a replica (letters, digits and . _ -)",
-        _HOST_NAME,
+        HOST_NAME,
     ),
     "Replicas whose lag is watched, by name; reached with the same account.",
 )
@@ -109,17 +109,17 @@ _DATABASE_FIELDS = Record(
     (DATABASE_NAME, VIA, SERVER, SERVER_PORT, DATABASE_USER, PASSWORD, TLS, REPLICAS)
 )
 
-BACKUP_HOST = required("host", _HOST, "The host that runs mysqldump and keeps the dumps.")
+BACKUP_HOST = required("host", HOST_REFERENCE, "The host that runs mysqldump and keeps the dumps.")
 FOLDER = required(
-    "folder", OrFile(_REMOTE_FOLDER), "Folder there for the dumps; made with mode 0700."
+    "folder", OrFile(REMOTE_FOLDER), "Folder there for the dumps; made with mode 0700."
 )
 KEEP = Key("keep", whole(1, 1000, "a number of dumps"), "How many verified dumps are kept.", 5)
 MAX_AGE = Key("max_age", duration("2h"), "How old a backup may be for migrate to use it.", 7200.0)
-SNAPSHOT = optional("snapshot", _COMMAND, "Command on that host that takes a snapshot as well.")
+SNAPSHOT = optional("snapshot", COMMAND, "Command on that host that takes a snapshot as well.")
 _BACKUP_FIELDS = Record((BACKUP_HOST, FOLDER, KEEP, MAX_AGE, SNAPSHOT))
 
-HEALTH_ROLE = required("role", _ROLE, "It runs on every host with this role.")
-HEALTH_COMMAND = required("command", _COMMAND, "Exits 0 when healthy; must only read.")
+HEALTH_ROLE = required("role", ROLE_REFERENCE, "It runs on every host with this role.")
+HEALTH_COMMAND = required("command", COMMAND, "Exits 0 when healthy; must only read.")
 _HEALTH_FIELDS = Record((HEALTH_ROLE, HEALTH_COMMAND))
 
 EVERY_TIMEOUT = tuple(
@@ -176,7 +176,7 @@ ABOUT = required(
 CHANGE = required("change", PATH, "Folder of the change, such as `sql/NAME`.")
 STATE = Key("state", PATH, "Folder for the journals and for fetched files.", ".runbook")
 HOSTS = required(
-    "hosts", Named(HOST, "the name of a host (letters, digits and . _ -)", _HOST_NAME), "SSH hosts."
+    "hosts", Named(HOST, "the name of a host (letters, digits and . _ -)", HOST_NAME), "SSH hosts."
 )
 SSH = section("ssh", Record(_REACHED), "What holds for every host that does not say it itself.")
 DATABASE = required("database", _DATABASE_FIELDS, "The database, reached through a host.")
