@@ -23,7 +23,7 @@ import paramiko
 
 from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, RunbookError
-from runbook.hosts.ssh import connect, listen_for_life
+from runbook.hosts.ssh import close, connect, listen_for_life
 
 if TYPE_CHECKING:
     from paramiko import Channel, SFTPClient, Transport
@@ -146,7 +146,7 @@ class _Link:
         return self._transport.is_active()
 
     def close(self) -> None:
-        self._connection.close()
+        close(self._connection)
 
     def run(self, text: str, stdin: bytes, timeout: float) -> Finished:
         end = time.monotonic() + timeout
