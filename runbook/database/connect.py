@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pymysql
+import pymysql.constants.CR as client_errors
 import pymysql.constants.ER as server_errors
 
 from runbook.database.pump import Buffered, socket_over
@@ -23,6 +24,9 @@ from runbook.errors import Refusal, UsageError
 
 if TYPE_CHECKING:
     from paramiko import Channel
+
+OTHER_NAME = {62, 64}
+"""OpenSSL's numbers for a certificate of another host name or IP address."""
 
 
 class Database:
@@ -100,7 +104,7 @@ class Database:
                     sock = socket_over(channel) if tls else Buffered(channel)
                     connection.connect(sock=sock)  # type: ignore[arg-type]
             except SqlError as error:
-                raise _explained(error, where, target.name) from error
+                raise _explained(error, where, target.name, tls=tls is not None) from error
             # A statement may be quiet for an hour; whether the host still answers
             # is watched on the SSH connection (remote).
             vars(connection).update(_read_timeout=None, _write_timeout=None)
@@ -113,20 +117,39 @@ class Database:
 
 def _trust(tls: Tls) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(cafile=tls.ca)
+        trust = ssl.create_default_context(cafile=tls.ca)
     except OSError as error:  # an SSLError is one
         raise UsageError(
             f"{tls.ca}: cannot be read as certificates ({error})",
             advice="database.tls.ca names a file of PEM certificates.",
         ) from error
+    # Python 3.13 is strict by default; the certificates that MySQL makes for itself are not.
+    trust.verify_flags &= ~ssl.VERIFY_X509_STRICT
+    return trust
 
 
-def _explained(error: SqlError, where: str, database: str) -> Refusal:
+def _explained(error: SqlError, where: str, database: str, *, tls: bool) -> Refusal:
     """Say of a failed login what would mend it."""
+    check = "Check the user and where the inventory takes the password from"
     advice = {
         server_errors.BAD_DB_ERROR: f"Is there a database {database} on this server?",
         server_errors.DBACCESS_DENIED_ERROR: f"Grant the account its rights on {database}.",
+        server_errors.ACCESS_DENIED_ERROR: f"{check}."
+        if tls
+        else f"{check}. If the account requires TLS: add database.tls.",
         1862: "The account's password has expired: ALTER USER … IDENTIFIED BY gives it a new one.",
+        3159: "The server wants TLS: add database.tls to the inventory.",
+        client_errors.CR_SSL_CONNECTION_ERROR: "The inventory's database.tls wants TLS: set the "
+        "server up for it, or is this another server?",
         server_errors.CON_COUNT_ERROR: "The server has no connection left: max_connections.",
-    }.get(error.code, "Check the user and where the inventory takes the password from.")
+    }.get(error.code, f"{check}.")
+    failed = getattr(error.__cause__, "original_exception", None)
+    if isinstance(failed, ssl.SSLCertVerificationError):
+        advice = (
+            "Its certificate is for another name: if the server is the right one, give that name "
+            "as database.tls.hostname."
+            if failed.verify_code in OTHER_NAME
+            else "Is it the right server? Then database.tls.ca must name the file of the authority "
+            "that signed its certificate."
+        )
     return Refusal(f"{where}: {error.message}", advice=advice)
