@@ -103,6 +103,22 @@ def verify(c: Context, env: str | None = None, json: bool = False, dry_run: bool
 
 @task(
     **command,
+    help=CHANGE | {"event": "what the application's job is tried on; else something small and due"},
+)
+def validate(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str | None = None,
+    event: str = "",
+) -> None:
+    """Prove the change in use: its checks, its history, a job of the application."""
+    _run(c, "validate", env, json, dry_run=dry_run, plan=plan, event=event)
+
+
+@task(
+    **command,
     help=CHANGE
     | {
         "fetch": "bring the files to this machine as well, checksums compared",
@@ -146,5 +162,7 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
         raise Exit(code=code)
 
 
-namespace = Collection(status, preflight, backup, restore, migrate, verify, export, rollback)
+namespace = Collection(
+    status, preflight, backup, restore, migrate, verify, validate, export, rollback
+)
 namespace.add_collection(sandbox, "sandbox")

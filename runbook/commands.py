@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 from runbook.invocation import Phase
-from runbook.phases import ahead, backup, export, migrate, restore, rollback, status, verify
+from runbook.phases import (
+    ahead,
+    backup,
+    export,
+    migrate,
+    restore,
+    rollback,
+    status,
+    validate,
+    verify,
+)
 
 COMMANDS = {
     phase.name: phase
@@ -13,6 +23,7 @@ COMMANDS = {
         Phase("restore", restore.prepare),
         Phase("migrate", migrate.prepare),
         Phase("verify", verify.prepare, locks=False),
+        Phase("validate", validate.prepare),
         Phase("export", export.prepare),
         Phase("rollback", rollback.prepare),
         Phase("status", status.prepare, locks=False, report=True),

@@ -114,6 +114,19 @@ class Health:
 
 
 @dataclass(frozen=True)
+class Validation:
+    """A job of the application on `host`, tried once to see what it really does.
+
+    Its report are the JSON lines of its output in which `report_key` is `report`.
+    """
+
+    host: str
+    command: str
+    report: str
+    report_key: str = "op"
+
+
+@dataclass(frozen=True)
 class Timeouts:
     """Seconds: to connect, for one remote command, for a look's query, for a
     metadata lock, until a statement gives up on its lock, for one statement,
@@ -156,6 +169,7 @@ class Environment:
     state: Path
     source: str
     """Where it stands, as `inventory.yaml:12`, for messages."""
+    validation: Validation | None = None
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

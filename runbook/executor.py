@@ -17,6 +17,7 @@ from runbook.perform import (
     guarded,
     job,
     statement,
+    trial,
 )
 from runbook.run import Result, Run
 from runbook.steps import (
@@ -33,6 +34,7 @@ from runbook.steps import (
     Record,
     Statement,
     Step,
+    Trial,
 )
 
 
@@ -117,6 +119,8 @@ def perform(step: Step, run: Run) -> Result:
             return statement.record(step, run)
         case Check():
             return check.perform(step, run)
+        case Trial():
+            return trial.perform(step, run)
         case Compare():
             return check.compare(step, run)
         case Export():

@@ -17,6 +17,7 @@ class Options:
     fresh: bool = False
     backup: str = "latest"
     into: str = ""
+    event: str = ""
 
     @property
     def flags(self) -> str:
@@ -26,5 +27,6 @@ class Options:
             " --fresh" if self.fresh else "",
             f" --backup={shlex.quote(self.backup)}" if self.backup != "latest" else "",
             f" --into={shlex.quote(self.into)}" if self.into else "",
+            f" --event={shlex.quote(self.event)}" if self.event else "",
         )
         return "".join(said)

@@ -153,6 +153,26 @@ class Compare(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Trial(Step):
+    """A job of the application run once on `where`, and its own report held against the database.
+
+    One read-only session runs `subject`, which chooses what the job is tried
+    on (`given` sets @subject, where the operator has chosen) and says so in its
+    last row, then `before`. Then `command` is run; the JSON lines of its output
+    whose `report_key` is `report` are set as the array @report, and the rows
+    of `after` must have equal pairs.
+    """
+
+    given: str
+    subject: tuple[str, ...]
+    before: tuple[str, ...]
+    command: str
+    report_key: str
+    report: str
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Export(Step):
     """The rows of queries, in one snapshot, as files in a folder on a host.
 

@@ -25,6 +25,7 @@ from runbook.inventory import shape
 from runbook.inventory.kinds import InFile
 from runbook.inventory.mistakes import Gathered, Place
 from runbook.inventory.records import Fields, Key
+from runbook.inventory.sections import validate
 from runbook.inventory.words import has_invisible_characters
 
 T = TypeVar("T")
@@ -67,6 +68,7 @@ class _Builder:
                 Health(each, check[shape.HEALTH_ROLE], check[shape.HEALTH_COMMAND])
                 for each, check in health.items()
             ),
+            validation=validate.validation(fields[validate.VALIDATE]),
             timeouts=Timeouts(**{key.name: timeouts[key] for key in shape.EVERY_TIMEOUT}),
             policy=_policy(fields[shape.POLICY]),
             state=self._path(fields[shape.STATE]),

@@ -9,7 +9,7 @@ from pathlib import Path
 from runbook.errors import UsageError
 from runbook.sql.statements import Statement, split
 
-FOLDERS = ("migrate", "verify", "export", "rollback")
+FOLDERS = ("migrate", "verify", "export", "rollback", "validate", "trial")
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Change:
     verify: tuple[SqlFile, ...]
     export: tuple[SqlFile, ...]
     rollback: tuple[SqlFile, ...]
+    validate: tuple[SqlFile, ...]
+    trial: tuple[SqlFile, ...]
 
 
 def load(folder: Path) -> Change:

@@ -1,0 +1,131 @@
+"""Validate: the change holds in use: its checks, its history, and a job of the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runbook.database.sessions import SqlError
+from runbook.database.trials import subject
+from runbook.environment import Environment, Validation
+from runbook.errors import UsageError
+from runbook.options import Options
+from runbook.phases import verify
+from runbook.site import Site
+from runbook.sql.change import Change, SqlFile
+from runbook.sql.text import quote_string
+from runbook.steps import Finding, Level, Plan, Step, Trial
+
+PHASE = "validate"
+FILES = ("subject", "before", "after")
+"""The files of a change's `trial/`."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the job would be tried on as things are now; empty when there is nothing."""
+
+    subject: str = ""
+
+
+def prepare(site: Site, options: Options) -> Plan:
+    """Return the plan that proves the change in use."""
+    environment, change = site.environment, site.change
+    facts = look(site, options.event)
+    return Plan(
+        environment.name,
+        PHASE,
+        change.name,
+        (*verify.steps(environment, change), *steps(environment, change, facts, options.event)),
+        findings(environment, change, facts, options.event),
+    )
+
+
+def look(site: Site, event: str) -> Facts:
+    """See what the job would be tried on; read-only."""
+    step = _trial(site.environment, site.change, Facts(), event)
+    if step is None:
+        return Facts()
+    try:
+        with site.database.reader() as session:
+            return Facts(subject(session, event, step.subject))
+    except SqlError:  # the run itself will say it, where it still is so
+        return Facts()
+
+
+def steps(environment: Environment, change: Change, facts: Facts, event: str) -> tuple[Step, ...]:
+    """Return the trial of the job, then the checks of the change's `validate/`."""
+    step = _trial(environment, change, facts, event)
+    return (*((step,) if step else ()), *verify.checks(environment, PHASE, change.validate))
+
+
+def findings(
+    environment: Environment, change: Change, facts: Facts, event: str
+) -> tuple[Finding, ...]:
+    """Say what cannot be proven here, and what would make it possible."""
+    if environment.validation is None:
+        if not change.trial:
+            return ()
+        where, detail = environment.name, "no job of the application is tried"
+        advice = "The inventory's key validate names one: host, command, report."
+    elif not facts.subject:
+        where = environment.validation.host
+        detail = f"{event or 'nothing'} is there now that it could be tried on"
+        advice = "It will be skipped unless something is by then; --event=UID chooses one."
+        if event:
+            detail, advice = f"there is no {event}", "Look for the event's uid in the database."
+            return (Finding("job", where, Level.REFUSED, detail, advice),)
+    else:
+        return ()
+    return (Finding("job", where, Level.WARNING, detail, advice),)
+
+
+def _trial(environment: Environment, change: Change, facts: Facts, event: str) -> Trial | None:
+    job = environment.validation
+    if job is None:
+        return None
+    chosen, before, after = (_texts(change, name) for name in FILES)
+    return Trial(
+        phase=PHASE,
+        title="try the application's job once, and compare what it says with what is",
+        where=job.host,
+        text=_shown(job, event, chosen, before, after),
+        origin=f"{environment.change.parent.name}/{change.name}/trial",
+        found=f"now: {facts.subject}" if facts.subject else "",
+        timeout=environment.timeouts.job,
+        given=event,
+        subject=chosen,
+        before=before,
+        command=job.command,
+        report_key=job.report_key,
+        report=job.report,
+        after=after,
+    )
+
+
+def _shown(job: Validation, event: str, *texts: tuple[str, ...]) -> str:
+    """Return all that is sent, in its order, for a person to read or to do by hand."""
+    chosen, before, after = (";\n".join(each) + ";" for each in texts)
+    given = quote_string(event) if event else "NULL"
+    return "\n".join(
+        (
+            f"SET @subject = {given};",
+            chosen,
+            before,
+            f"/* then, on {job.host}: */",
+            job.command,
+            f"/* the lines of its output whose {job.report_key} is {job.report}, as an array: */",
+            "SET @report = :report;",
+            after,
+        )
+    )
+
+
+def _texts(change: Change, name: str) -> tuple[str, ...]:
+    file: SqlFile | None = next((file for file in change.trial if file.stem == name), None)
+    if file is None:
+        raise UsageError(
+            f"{change.name}/trial/{name}.sql: no such file",
+            advice="The inventory's key validate wants the change to have trial/subject.sql, "
+            "before.sql and after.sql; see sql/README.md.",
+        )
+    return tuple(statement.text for statement in file.statements)

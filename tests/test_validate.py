@@ -1,0 +1,200 @@
+"""The change proven in use: consistency, and a job of the application held against the database."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runbook.perform.trial import reports
+from sandbox.sandbox import Sandbox
+from tests.support import Bench, Ran, bench
+
+FLAG = """\
+INSERT IGNORE INTO event_attendance_audit
+  (event_id, participant_id, action, previous_status, new_status, dedupe_key)
+SELECT p.event_id, p.participant_id, 'mark_absent', p.attendance_status, 'absent',
+  CONCAT('auto-absent:', p.participant_id)
+FROM event_participants p JOIN events e USING (event_id)
+WHERE e.uid = '{event}' AND p.status = 'registered' AND p.attendance_status = 'unknown';
+SELECT ROW_COUNT();
+UPDATE event_participants p JOIN events e USING (event_id) SET attendance_status = 'absent'
+WHERE e.uid = '{event}' AND p.status = 'registered' AND p.attendance_status = 'unknown';
+"""
+"""What the application's job does in earnest, in SQL; it prints how many it has flagged."""
+
+JOB = """\
+flagged=$(mysql --defaults-extra-file={login} --skip-column-names vaulteer <<'SQL'
+{sql}
+SQL
+)
+echo "checking events"
+flagged=$(({count}))
+counts=$(printf '"scanned": %d, "flagged": %d, "skipped": {{"dedupe": 0}}' $flagged $flagged)
+echo 'at noon {{"op": "summary", "event": "{event}", "summary": {{'"$counts"'}}}}'
+"""
+
+
+def place(
+    sandbox: Sandbox,
+    folder: Path,
+    *,
+    event: str = "event-2",
+    also: str = "",
+    count: str = "flagged",
+    sql: str = FLAG,
+    job: str = JOB,
+) -> Bench:
+    """Return a migrated bench whose application has a job of this kind."""
+    script = folder / "job.sh"
+    script.write_text(
+        job.format(
+            login=sandbox.root / "app.cnf",
+            sql=sql.format(event=event) + also,
+            event=event,
+            count=count,
+        )
+    )
+    section = {"host": "app1", "command": f"bash {script}", "report": "summary"}
+    made = bench(sandbox, folder, validate=section)
+    assert made.run("migrate").status == 0
+    return made
+
+
+def wrong(ran: Ran) -> dict[str, tuple[str, str]]:
+    """Return the comparisons that do not hold, as expected and actual."""
+    rows = (row for step in ran.document["steps"] for row in step["checks"])
+    return {row["name"]: (row["expected"], row["actual"]) for row in rows if not row["holds"]}
+
+
+def test_a_job_that_does_what_it_says_is_proven(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The smallest event that is due is flagged, and table, audit and summary agree."""
+    ran = place(sandbox, tmp_path).run("validate")
+    assert ran.status == 0, ran.said
+    (trial,) = (step for step in ran.document["steps"] if step["kind"] == "trial")
+    assert trial["outcome"] == "changed"
+    assert "event event-2 (Meeting 2), published, registered: " in trial["detail"]
+    assert json.loads(trial["output"][0])["summary"]["flagged"] > 0
+
+
+@pytest.mark.parametrize(
+    ("also", "count", "name"),
+    [
+        ("", "flagged + 1", "flagged participants, by its summary and by the table"),
+        (
+            "UPDATE event_participants SET attendance_status = 'late' WHERE event_id = 2"
+            " AND status = 'cancelled' LIMIT 1;",
+            "flagged",
+            "participants of the event who changed otherwise",
+        ),
+        (
+            "INSERT INTO event_attendance_audit (event_id, participant_id, action, new_status)"
+            " SELECT event_id, participant_id, 'mark_absent', 'absent' FROM event_participants"
+            " WHERE event_id = 2 AND status = 'registered' LIMIT 1;",
+            "flagged",
+            "flagged participants with exactly one new audit row",
+        ),
+        (
+            "INSERT INTO event_attendance_audit (event_id, participant_id, action, new_status)"
+            " SELECT event_id, participant_id, 'mark_absent', 'absent' FROM event_participants"
+            " WHERE event_id = 1 LIMIT 1;",
+            "flagged",
+            "participants marked absent in events without a summary",
+        ),
+        (
+            "UPDATE event_participants SET attendance_status = 'unknown' WHERE event_id = 2"
+            " AND status = 'registered' LIMIT 1;",
+            "flagged",
+            "registered participants still without a mark",
+        ),
+    ],
+)
+def test_a_job_that_did_something_else_is_found(
+    mariadb: Sandbox, tmp_path: Path, also: str, count: str, name: str
+) -> None:
+    """Each way in which summary, participants and audit rows can disagree fails by its name."""
+    ran = place(mariadb, tmp_path, also=also, count=count).run("validate")
+    assert ran.status == 1
+    assert name in wrong(ran)
+
+
+def test_an_event_with_nobody_registered_holds_and_says_so(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """A chosen event without registrations is tried all the same: nobody may be flagged."""
+    mariadb.query("DELETE FROM vaulteer.event_participants WHERE event_id = 2")
+    ran = place(mariadb, tmp_path).run("validate", event="event-2")
+    assert ran.status == 0, ran.said
+    assert "registered: 0" in ran.said
+
+
+def test_nothing_due_is_skipped_with_a_warning(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Where no event is due the job is not run, and the preview says what to do."""
+    made = place(mariadb, tmp_path)
+    mariadb.query("UPDATE vaulteer.events SET status = 'completed'")
+    ran = made.run("validate")
+    assert ran.status == 0
+    assert "skipped" in ran.outcomes
+    assert "--event=UID" in ran.said
+    assert mariadb.query("SELECT COUNT(*) FROM vaulteer.event_attendance_audit") == [(0,)]
+
+
+def test_an_event_that_is_not_there_is_refused(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A mistyped event is refused before anything runs."""
+    ran = place(mariadb, tmp_path).run("validate", event="event-0")
+    assert ran.status == 3
+    assert "there is no event-0" in ran.said
+
+
+@pytest.mark.parametrize(
+    ("job", "said"),
+    [
+        ("echo fine", "no line of its output has op = summary"),
+        ('echo \'{{"op": "summary"\'; echo out of memory >&2; exit 7', "exit status 7"),
+    ],
+)
+def test_a_job_that_fails_or_is_silent_is_a_failure(
+    mariadb: Sandbox, tmp_path: Path, job: str, said: str
+) -> None:
+    """A job without a report, or with another exit status than 0, proves nothing."""
+    ran = place(mariadb, tmp_path, job=job).run("validate")
+    assert ran.status == 1
+    assert said in ran.said
+
+
+def test_history_that_disagrees_is_found(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A participant changed behind the audit table's back fails the consistency check."""
+    made = bench(mariadb, tmp_path)
+    assert made.run("migrate").status == 0
+    mariadb.query(
+        "INSERT INTO vaulteer.event_attendance_audit (event_id, participant_id, action,"
+        " previous_status, new_status) VALUES (1, 1, 'check_in', 'unknown', 'present')"
+    )
+    ran = made.run("validate")
+    assert ran.status == 1
+    name = "participants whose attendance_status is not what their newest audit row says"
+    assert wrong(ran) == {name: ("0", "1")}
+
+
+def test_before_the_migration_validate_fails_without_running_the_job(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """Where nothing is migrated the checks fail, and the job is not tried."""
+    section = {"host": "app1", "command": "touch ran", "report": "summary"}
+    ran = bench(mariadb, tmp_path, validate=section).run("validate")
+    assert ran.status == 1
+    assert "touch ran" not in mariadb.commands("app1")
+
+
+@given(st.lists(st.text(max_size=40)), st.dictionaries(st.text(), st.integers() | st.text()))
+def test_the_report_is_found_among_whatever_lines(
+    lines: list[str], more: dict[str, object]
+) -> None:
+    """A JSON line with the wanted key is picked out of any mixture, and nothing else is."""
+    noise = [line for text in lines for line in text.splitlines() if "{" not in line]
+    said = {**more, "op": "done"}
+    output = "\n".join([*noise, json.dumps(said), '{"op": "other"}', '{"op": "done"', *noise])
+    assert list(reports(output, "op", "done")) == [said]
