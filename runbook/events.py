@@ -86,6 +86,44 @@ class StepFinished:
 
 
 @dataclass(frozen=True)
+class Alert:
+    """Something that somebody should look at now or, when it is `over`, what has passed.
+
+    `at` is ISO 8601 in UTC, `where` a host or the database, `what` a few words
+    such as `spike of errors`; an alert and the one that ends it have both in common.
+    """
+
+    at: str
+    where: str
+    what: str
+    detail: str
+    advice: str = ""
+    over: bool = False
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How many lines one series had in a minute, such as the errors of a host's log.
+
+    `usual` is what the baseline leads one to expect, None where there is none.
+    """
+
+    series: str
+    count: int
+    usual: float | None = None
+    alarming: bool = False
+
+
+@dataclass(frozen=True)
+class Measured:
+    """The rates of the minute that began `at` (ISO 8601 in UTC), for charts."""
+
+    number: int
+    at: str
+    rates: tuple[Rate, ...]
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run has ended: what ended it early, if anything did, and what to do next."""
 
@@ -96,7 +134,17 @@ class RunFinished:
     advice: str = ""
 
 
-Event = Looking | RunStarted | StepStarted | StepProgress | StepWaiting | StepFinished | RunFinished
+Event = (
+    Looking
+    | RunStarted
+    | StepStarted
+    | StepProgress
+    | StepWaiting
+    | StepFinished
+    | Alert
+    | Measured
+    | RunFinished
+)
 Tell = Callable[[Event], None]
 
 

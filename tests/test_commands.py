@@ -29,6 +29,7 @@ KEYS = {
     "findings",
     "planned",
     "steps",
+    "alerts",
     "seconds",
     "journal",
 }

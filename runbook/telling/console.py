@@ -18,6 +18,7 @@ from rich.text import Text
 from runbook.environment import Environment
 from runbook.errors import Outcome, RunbookError
 from runbook.events import (
+    Alert,
     Event,
     Looking,
     RunFinished,
@@ -40,6 +41,8 @@ STYLE = {
     "failed": "bold red",
     "unknown": "bold magenta",
     "stopped": "bold magenta",
+    "alert": "bold red",
+    "over": "green",
 }
 PLAIN_EVERY = 5.0
 TAIL = 20
@@ -117,6 +120,8 @@ class Console:
                 self._progress(event)
             case StepWaiting():
                 self._wait(event.why)
+            case Alert():
+                self._alert(event)
             case StepFinished():
                 self._finished(event)
             case RunFinished():
@@ -160,6 +165,11 @@ class Console:
 
     def _wait(self, why: str) -> None:
         self._word("waiting", why)
+
+    def _alert(self, event: Alert) -> None:
+        advice = f" → {event.advice}" if event.advice else ""
+        word = "over" if event.over else "alert"
+        self._word(word, f"{event.at} {event.where}: {event.what}: {event.detail}{advice}")
 
     def _finished(self, event: StepFinished) -> None:
         self.stop()

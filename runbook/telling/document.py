@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from runbook.errors import RunbookError
-from runbook.events import Event, RunFinished, RunStarted, StepFinished
+from runbook.events import Alert, Event, RunFinished, RunStarted, StepFinished
 from runbook.steps import Plan
 from runbook.telling.journal import plain
 
@@ -24,6 +24,7 @@ class Document:
     run: str | None = None
     seconds: float = 0.0
     steps: list[dict[str, object]] = field(default_factory=list)
+    alerts: list[dict[str, object]] = field(default_factory=list)
     plan: Plan | None = None
     journal: str | None = None
 
@@ -52,6 +53,8 @@ class Document:
                         "output": list(event.output),
                     }
                 )
+            case Alert():
+                self.alerts.append(plain(event))
             case RunFinished():
                 self.seconds = round(event.seconds, 3)
             case _:
@@ -85,6 +88,7 @@ class Document:
                 ],
                 "planned": planned,
                 "steps": self.steps,
+                "alerts": self.alerts,
                 "seconds": self.seconds,
                 "journal": self.journal,
             },
