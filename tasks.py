@@ -150,6 +150,49 @@ def rollback(
     _run(c, "rollback", env, json, dry_run=dry_run, plan=plan)
 
 
+@task(
+    **command,
+    iterable=["skip", "answer"],
+    help=CHANGE
+    | {
+        "from": "first phase; what comes before it is left out",
+        "until": "last phase; what comes after it is left out",
+        "skip": 'a phase to leave out and why, as "smoke: no test data"; may be repeated',
+        "answer": 'a manual step answered beforehand, as "snapshot: snap-12"; may be repeated',
+        "fresh": "take a new backup even when one is young enough",
+        "event": "what validate tries the application's job on",
+    },
+)
+def run(
+    c: Context,
+    skip: list[str],
+    answer: list[str],
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    plan: str | None = None,
+    from_: str = "",
+    until: str = "",
+    fresh: bool = False,
+    event: str = "",
+) -> None:
+    """The whole maintenance window: every phase in order, one plan, one confirmation."""
+    _run(
+        c,
+        "run",
+        env,
+        json,
+        dry_run=dry_run,
+        plan=plan,
+        first=from_,
+        last=until,
+        skip=tuple(skip),
+        answer=tuple(answer),
+        fresh=fresh,
+        event=event,
+    )
+
+
 def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> None:
     """Start a command; what it needs is imported only now, so that --list is quick."""
     from runbook.commands import COMMANDS  # noqa: PLC0415
@@ -163,6 +206,6 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 
 namespace = Collection(
-    status, preflight, backup, restore, migrate, verify, validate, export, rollback
+    status, preflight, backup, restore, migrate, verify, validate, export, rollback, run
 )
 namespace.add_collection(sandbox, "sandbox")

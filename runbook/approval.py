@@ -12,14 +12,21 @@ from runbook.environment import Confirm, Environment
 from runbook.errors import Outcome, Refusal, UsageError
 from runbook.options import Options
 from runbook.state import private_folder
-from runbook.steps import Plan, Record, Step
+from runbook.steps import Ask, Plan, Record, Skip, Step
 from runbook.telling import render
 
 
 def refuse_unless_allowed(
-    plan: Plan, environment: Environment, options: Options, book: Callable[[], Book]
+    plan: Plan,
+    environment: Environment,
+    options: Options,
+    book: Callable[[], Book],
+    *,
+    interactive: bool,
 ) -> None:
     """Raise Refusal for a plan that its findings, the policy or `--plan` forbid.
+
+    So is one that asks, where nobody can be asked (not `interactive`).
 
     A plan whose digest differs from `--plan` is still let through when it is
     what is left of that very plan, cut off in an earlier run.
@@ -30,11 +37,18 @@ def refuse_unless_allowed(
             f"{count} {'check forbids' if count == 1 else 'checks forbid'} this run",
             advice="Each refused line above says what would satisfy it.",
         )
-    phases = (plan.phase, *(step.phase for step in plan.steps if not step.done))
+    doing = (step for step in plan.steps if not step.done and not isinstance(step, Skip))
+    phases = (plan.phase, *(step.phase for step in doing))
     if forbidden := next((name for name in phases if name in environment.policy.never), None):
         raise Refusal(
             f"policy.never forbids {forbidden} in {environment.name}",
             advice=f"It is written in the inventory: {environment.source}.",
+        )
+    asking = [step.title for step in plan.steps if isinstance(step, Ask) and not step.answer]
+    if asking and not interactive:
+        raise Refusal(
+            f"{', '.join(asking)}: there is no terminal to ask at",
+            advice="Answer beforehand: " + " ".join(f'--answer="{name}: …"' for name in asking),
         )
     if options.plan is not None:
         refuse_another_plan(plan, environment, options.plan, book())

@@ -7,6 +7,7 @@ from runbook.phases import (
     ahead,
     backup,
     export,
+    maintenance,
     migrate,
     restore,
     rollback,
@@ -26,6 +27,7 @@ COMMANDS = {
         Phase("validate", validate.prepare),
         Phase("export", export.prepare),
         Phase("rollback", rollback.prepare),
+        Phase("run", maintenance.prepare),
         Phase("status", status.prepare, locks=False, report=True),
     )
 }

@@ -127,6 +127,15 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Manual:
+    """What a person does or decides before a phase of the maintenance window, and is asked."""
+
+    name: str
+    before: str
+    ask: str
+
+
+@dataclass(frozen=True)
 class Timeouts:
     """Seconds: to connect, for one remote command, for a look's query, for a
     metadata lock, until a statement gives up on its lock, for one statement,
@@ -170,6 +179,7 @@ class Environment:
     source: str
     """Where it stands, as `inventory.yaml:12`, for messages."""
     validation: Validation | None = None
+    manual: tuple[Manual, ...] = ()
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

@@ -8,6 +8,7 @@ import time
 from runbook.errors import Interrupted, Outcome, Refusal, RunbookError, StepFailed
 from runbook.events import StepFinished, StepStarted
 from runbook.perform import (
+    ask,
     check,
     chunks,
     command,
@@ -21,6 +22,7 @@ from runbook.perform import (
 )
 from runbook.run import Result, Run
 from runbook.steps import (
+    Ask,
     Check,
     Chunks,
     Command,
@@ -32,6 +34,7 @@ from runbook.steps import (
     Job,
     Plan,
     Record,
+    Skip,
     Statement,
     Step,
     Trial,
@@ -53,8 +56,10 @@ def execute(plan: Plan, run: Run) -> Outcome:
         if step.done:
             run.tell(StepFinished(number, step, Outcome.OK, 0.0, step.found))
             continue
-        if outcome is Outcome.FAILED and (step.changes or (skipped and isinstance(step, Compare))):
-            skipped = True
+        if outcome is Outcome.FAILED and (
+            step.changes or isinstance(step, Ask) or (skipped and isinstance(step, Compare))
+        ):
+            skipped = skipped or step.changes
             run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))
             continue
         result = _step(number, step, run)
@@ -119,6 +124,10 @@ def perform(step: Step, run: Run) -> Result:
             return statement.record(step, run)
         case Check():
             return check.perform(step, run)
+        case Ask():
+            return ask.perform(step, run)
+        case Skip():
+            return Result(Outcome.SKIPPED, step.text)
         case Trial():
             return trial.perform(step, run)
         case Compare():

@@ -97,7 +97,11 @@ class Invocation:
         plan = self._planned()
         self.console.findings(plan, everything=self.phase.report)
         approval.refuse_unless_allowed(
-            plan, self.site.environment, self.options, lambda: ledger.read(self.site.reader)
+            plan,
+            self.site.environment,
+            self.options,
+            lambda: ledger.read(self.site.reader),
+            interactive=self.console.interactive,
         )
         return plan
 
@@ -175,7 +179,13 @@ class Invocation:
             credentials=lambda: client_options(environment, self.site.password()),
             brake=Brake(),
             tell=tell,
+            ask=self._asked,
         )
+
+    def _asked(self, question: str) -> str:
+        """Return what the operator answers to a step's question."""
+        self.console.stop()
+        return self.console.ask(f"{question} ")
 
     def _what_next(self, plan: Plan, error: RunbookError) -> str:
         """Say what state things are in, what resumes and what undoes."""

@@ -18,6 +18,10 @@ class Options:
     backup: str = "latest"
     into: str = ""
     event: str = ""
+    first: str = ""
+    last: str = ""
+    skip: tuple[str, ...] = ()
+    answer: tuple[str, ...] = ()
 
     @property
     def flags(self) -> str:
@@ -28,5 +32,9 @@ class Options:
             f" --backup={shlex.quote(self.backup)}" if self.backup != "latest" else "",
             f" --into={shlex.quote(self.into)}" if self.into else "",
             f" --event={shlex.quote(self.event)}" if self.event else "",
+            f" --from={shlex.quote(self.first)}" if self.first else "",
+            f" --until={shlex.quote(self.last)}" if self.last else "",
+            *(f" --skip={shlex.quote(each)}" for each in self.skip),
+            *(f" --answer={shlex.quote(each)}" for each in self.answer),
         )
         return "".join(said)

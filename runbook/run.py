@@ -45,6 +45,7 @@ class Run:
     credentials: Callable[[], str]
     brake: Brake
     tell: Callable[[Event], None]
+    ask: Callable[[str], str]
     number: int = 0
     _beat: list[float] = field(default_factory=lambda: [time.monotonic()])
 

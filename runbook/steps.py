@@ -153,6 +153,21 @@ class Compare(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Ask(Step):
+    """A question to the operator, or its `answer` given beforehand; `no` or nothing stops."""
+
+    changes: ClassVar[bool] = False
+    answer: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Skip(Step):
+    """A phase that is left out; `text` is why."""
+
+    changes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trial(Step):
     """A job of the application run once on `where`, and its own report held against the database.
 

@@ -70,6 +70,7 @@ class Place:
                 credentials=lambda: client_options(self.site.environment, self.site.password()),
                 brake=self.brake,
                 tell=self.told.append,
+                ask=str,
             )
             return [perform(step, run) for step in steps]
 

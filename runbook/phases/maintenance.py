@@ -1,0 +1,94 @@
+"""The maintenance window: all phases in the runbook's order, as one plan with one digest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from runbook.environment import Environment, Manual
+from runbook.options import Options
+from runbook.order import ORDER, left_out, named
+from runbook.phases import ahead, backup, migrate, validate, verify
+from runbook.site import Site
+from runbook.sql.change import Change
+from runbook.steps import Ask, Finding, Plan, Skip, Step
+
+PHASE = "run"
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one phase brings: its steps and findings, or why it brings none."""
+
+    steps: tuple[Step, ...] = ()
+    findings: tuple[Finding, ...] = ()
+    without: str = ""
+
+
+def prepare(site: Site, options: Options) -> Plan:
+    """Look at everything at once and return the whole window as one plan."""
+    environment, change = site.environment, site.change
+    why = left_out(options)
+    answers = named(
+        options.answer, tuple(m.name for m in environment.manual), "--answer", "the answer"
+    )
+    parts = _parts(site, options, why)
+    steps: list[Step] = []
+    for phase, part in parts.items():
+        reason = why.get(phase) or part.without
+        if reason:
+            steps.append(_skip(environment, phase, reason))
+            continue
+        if any(not step.done for step in part.steps):
+            steps += _asks(environment, phase, answers)
+        steps += part.steps
+    found = tuple(row for part in parts.values() for row in part.findings)
+    return Plan(environment.name, PHASE, change.name, tuple(steps), found)
+
+
+def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]:
+    """Return what each phase brings, in their order; what is left out is not looked at."""
+    environment, change = site.environment, site.change
+    seen = ahead.look(site)
+    parts = {"preflight": Part(findings=ahead.findings(environment, seen))}
+    if seen.wanted is None or seen.dumps is None:
+        return parts  # the findings say why nothing can be planned
+    parts["backup"] = Part(
+        backup.steps(environment, seen.dumps, fresh=options.fresh, newest=seen.wanted.book.undone)
+    )
+    parts["migrate"] = Part(
+        (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted))
+    )
+    parts["verify"] = Part(verify.steps(environment, change))
+    if "validate" not in why:
+        parts["validate"] = _validate(site, environment, change, options.event)
+    return {name: parts.get(name, Part(without=why.get(name, ""))) for name in ORDER}
+
+
+def _validate(site: Site, environment: Environment, change: Change, event: str) -> Part:
+    facts = validate.look(site, event)
+    return Part(
+        validate.steps(environment, change, facts, event),
+        validate.findings(environment, change, facts, event),
+    )
+
+
+def _skip(environment: Environment, phase: str, reason: str) -> Skip:
+    return Skip(phase=phase, title="left out", where=environment.name, text=reason)
+
+
+def _asks(environment: Environment, phase: str, answers: dict[str, str]) -> list[Ask]:
+    return [
+        _ask(environment, m, answers.get(m.name)) for m in environment.manual if m.before == phase
+    ]
+
+
+def _ask(environment: Environment, manual: Manual, answer: str | None) -> Ask:
+    return Ask(
+        phase=manual.before,
+        title=manual.name,
+        where="operator",
+        text=manual.ask,
+        origin=environment.source,
+        found=f"answered beforehand: {answer}" if answer else "",
+        answer=answer,
+    )

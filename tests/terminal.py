@@ -1,0 +1,52 @@
+"""A terminal for tests: a command on a pty, answered at its questions."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import subprocess
+import sys
+import time
+
+from tests.support import PROJECT, Bench
+
+
+def answered(place: Bench, words: tuple[str, ...], *dialogue: tuple[str, bytes]) -> tuple[int, str]:
+    """Run `invoke` with `words` at a terminal; return its exit status and the screen.
+
+    Each of `dialogue` is what is waited for on the screen, and what is typed then.
+    """
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "invoke", "--search-root", str(place.folder), *words],
+        cwd=place.folder,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env={**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "100"},
+    )
+    os.close(theirs)
+    screen = ""
+    for wanted, answer in dialogue:
+        screen += _until(ours, wanted)
+        os.write(ours, answer)
+    screen += _until(ours, None)
+    os.close(ours)
+    return process.wait(timeout=60), screen
+
+
+def _until(terminal: int, wanted: str | None) -> str:
+    seen, end = "", time.monotonic() + 60
+    while time.monotonic() < end and (wanted is None or wanted not in seen):
+        if not select.select([terminal], [], [], 1.0)[0]:
+            continue
+        try:
+            piece = os.read(terminal, 65536)
+        except OSError:  # the other end has closed
+            break
+        if not piece:
+            break
+        seen += piece.decode(errors="replace")
+    assert wanted is None or wanted in seen, seen[-2000:]
+    return seen

@@ -1,0 +1,134 @@
+"""The maintenance window: every phase as one plan, what is left out and why, manual steps."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from runbook.errors import UsageError
+from runbook.options import Options
+from runbook.order import ORDER, left_out
+from sandbox.sandbox import Sandbox
+from tests.support import Bench, Ran, bench
+from tests.terminal import answered
+
+SNAPSHOT = {"snapshot": {"before": "migrate", "ask": "Is the cloud snapshot taken?"}}
+
+
+def phases(ran: Ran) -> list[str]:
+    """Return the phases of a plan in order, each once."""
+    return list(dict.fromkeys(step["phase"] for step in ran.document["planned"]))
+
+
+def skipped(ran: Ran) -> dict[str, str]:
+    """Return the phases that a plan leaves out, and why."""
+    return {s["phase"]: s["text"] for s in ran.document["planned"] if s["kind"] == "skip"}
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"first": "verfy"}, "did you mean verify?"),
+        ({"first": "verify", "last": "backup"}, "--from=verify comes after --until=backup"),
+        ({"skip": ("smoke",)}, "the reason is missing"),
+        ({"skip": ("smok: no data",)}, "did you mean smoke?"),
+    ],
+)
+def test_what_is_left_out_must_make_sense(options: dict[str, Any], said: str) -> None:
+    """A phase that is none, an order upside down and a skip without a reason are refused."""
+    with pytest.raises(UsageError, match="--") as refused:
+        left_out(Options(**options))
+    assert said in refused.value.message
+
+
+def test_phases_before_from_and_behind_until_are_left_out() -> None:
+    """--from and --until name the first and the last phase, both included."""
+    why = left_out(Options(first="migrate", last="verify", skip=("verify: done by hand",)))
+    assert [name for name in ORDER if name not in why] == ["migrate"]
+    assert why["verify"] == "done by hand"
+    assert why["monitor"] == "--until=verify"
+
+
+def test_a_window_is_one_plan_that_runs_as_previewed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Preview and run are the same plan, in the runbook's order; run again, nothing is changed."""
+    place = bench(sandbox, tmp_path)
+    preview = place.run("run", dry_run=True)
+    assert preview.status == 0
+    assert phases(preview) == [name for name in ORDER if name in phases(preview)]
+    ran = place.run("run", plan=preview.document["plan"])
+    assert ran.status == 0, ran.said
+    assert place.run("verify").status == 0
+    again = place.run("run")
+    assert again.document["outcome"] == "ok", again.said
+
+
+def test_a_skip_is_part_of_the_plan_with_its_reason(mariadb: Sandbox, tmp_path: Path) -> None:
+    """What is left out stands in plan, digest and journal, with why."""
+    place = bench(mariadb, tmp_path)
+    whole = place.run("run", dry_run=True)
+    less = place.run("run", dry_run=True, skip=("validate: the job runs at noon",))
+    assert skipped(less)["validate"] == "the job runs at noon"
+    assert less.document["plan"] != whole.document["plan"]
+    ran = place.run("run", skip=("validate: the job runs at noon",))
+    assert "the job runs at noon" in Path(ran.document["journal"]).read_text()
+
+
+def test_until_migrate_only_migrates(mariadb: Sandbox, tmp_path: Path) -> None:
+    """With --from=migrate --until=migrate nothing else is done, not even a backup."""
+    place = bench(mariadb, tmp_path)
+    ran = place.run("run", first="migrate", last="migrate")
+    assert ran.status == 0, ran.said
+    assert {s["phase"] for s in ran.document["steps"] if s["outcome"] == "changed"} == {"migrate"}
+    assert not (tmp_path / "backups").exists()
+
+
+def test_a_manual_step_answered_beforehand_is_recorded(mariadb: Sandbox, tmp_path: Path) -> None:
+    """--answer lets a script pass a manual step; the answer is told as the step's detail."""
+    place = bench(mariadb, tmp_path, manual=SNAPSHOT)
+    ran = place.run("run", answer=("snapshot: snap-0123",))
+    assert ran.status == 0, ran.said
+    (asked,) = (step for step in ran.document["steps"] if step["kind"] == "ask")
+    assert (asked["outcome"], asked["detail"]) == ("ok", "snap-0123")
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "said"),
+    [
+        ((), 3, 'Answer beforehand: --answer=\\"snapshot: …\\"'),
+        (("snapshot:",), 2, "the answer is missing"),
+        (("snapshto: x",), 2, "did you mean snapshot?"),
+        (("snapshot: no",), 130, "stopped at snapshot: the answer was no"),
+    ],
+)
+def test_a_manual_step_that_is_not_done_changes_nothing(
+    mariadb: Sandbox, tmp_path: Path, answer: tuple[str, ...], status: int, said: str
+) -> None:
+    """Without a terminal an unanswered step refuses the run; an answer of no stops it there."""
+    place = bench(mariadb, tmp_path, manual=SNAPSHOT)
+    before = place.schema()
+    ran = place.run("run", answer=answer)
+    assert ran.status == status
+    assert said in ran.said
+    assert place.schema() == before
+
+
+def test_a_person_is_asked_at_the_step(mariadb: Sandbox, tmp_path: Path) -> None:
+    """At a terminal the question comes when its phase does, and the run goes on with the answer."""
+    place: Bench = bench(mariadb, tmp_path, manual=SNAPSHOT)
+    status, screen = answered(
+        place, ("run", "--env=test"), ("Is the cloud snapshot taken?", b"snap-77\n")
+    )
+    assert status == 0, screen[-2000:]
+    assert "snapshot · snap-77" in screen
+
+
+def test_after_a_failed_check_nobody_is_asked(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A question whose phase will not run any more is skipped with it."""
+    manual = {"ready": {"before": "validate", "ask": "Ready?"}}
+    place = bench(mariadb, tmp_path, manual=manual)
+    ran = place.run("run", skip=("migrate: to see verify fail",), answer=("ready: yes",))
+    assert ran.status == 1
+    (asked,) = (step for step in ran.document["steps"] if step["kind"] == "ask")
+    assert asked["outcome"] == "skipped"
