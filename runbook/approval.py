@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import re
 from collections.abc import Callable
@@ -86,9 +87,13 @@ def must_ask(plan: Plan, environment: Environment, options: Options) -> bool:
 
 
 def keep_preview(plan: Plan, environment: Environment) -> None:
-    """Keep a previewed plan's text on this machine, to say later what differs."""
-    folder = private_folder(environment.state, environment.name, "previews")
-    (folder / plan.digest).write_text(_sent(plan))
+    """Keep a previewed plan's text on this machine, to say later what differs, where that can be.
+
+    A preview writes nothing that it depends on.
+    """
+    with contextlib.suppress(OSError):
+        folder = private_folder(environment.state, environment.name, "previews")
+        (folder / plan.digest).write_text(_sent(plan))
 
 
 def _is_rest_of(plan: Plan, digest: str, book: Book) -> bool:

@@ -8,7 +8,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
@@ -138,7 +138,8 @@ class Invocation:
         )
         recorded = any(isinstance(step, Statement | Record) for step in plan.pending)
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
-        run.tell(RunStarted(identity, plan, plan.digest, who, where, now))
+        with _journalled(environment):
+            run.tell(RunStarted(identity, plan, plan.digest, who, where, now))
         outcome, message, advice = Outcome.FAILED, "", ""
         try:
             with run.brake.on_signals(self.console.say):
@@ -156,6 +157,8 @@ class Invocation:
             took = time.monotonic() - began
             run.tell(RunFinished(identity, outcome, took, message, advice))
             journal.close()
+            if journal.lost:
+                self.console.say(f"the journal is not whole: {journal.lost}", "yellow")
         return outcome
 
     def _open(self, plan: Plan, writer: Session, identity: str, tell: Tell) -> Run:
@@ -205,17 +208,20 @@ class Invocation:
 
 
 def _journal(environment: Environment, identity: str) -> Journal:
-    """Open a run's journal before anything is touched.
-
-    Raises:
-        UsageError: it cannot be written.
-    """
-    try:
+    with _journalled(environment):
         return Journal(private_folder(environment.state, environment.name, "journal"), identity)
+
+
+@contextlib.contextmanager
+def _journalled(environment: Environment) -> Iterator[None]:
+    """Raise UsageError where the journal cannot be begun, before anything is touched."""
+    try:
+        yield
     except OSError as error:
         raise UsageError(
             f"the journal cannot be written: {error}",
-            advice=f"Make {environment.state} writable, or name another folder in `state`.",
+            advice=f"Make room in {environment.state} and make it writable, or name another "
+            "folder in `state`.",
         ) from error
 
 

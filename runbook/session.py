@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
+import sys
 import tempfile
 import traceback
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from runbook.errors import (
 from runbook.invocation import Invocation, Phase
 from runbook.options import Options
 from runbook.state import private_folder
-from runbook.telling.console import Console
+from runbook.telling.console import Console, silence
 from runbook.telling.document import Document
 
 
@@ -54,8 +55,12 @@ def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
             console.error(error)
     status = _exit_status(outcome, error)
     if options.as_json:
-        with contextlib.suppress(BrokenPipeError):
+        try:
             print(document.text(outcome.value, status, error), flush=True)
+        except OSError as lost:
+            silence()
+            if not isinstance(lost, BrokenPipeError):
+                print(f"the JSON document cannot be written: {lost}", file=sys.stderr)
     return status
 
 
@@ -68,15 +73,25 @@ def _exit_status(outcome: Outcome, error: RunbookError | None) -> int:
 
 
 def _defect(caught: Exception, folder: Path) -> RunbookError:
-    """Keep a defect's traceback in a file of its own and say where."""
+    """Keep a defect's traceback in a file of its own, where there is room, and say where."""
     name = f"defect-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
-    try:
-        file = private_folder(folder / ".runbook") / name
-    except OSError:
-        file = Path(tempfile.mkdtemp()) / name
-    file.touch(mode=0o600)
-    file.write_text("".join(traceback.format_exception(caught)))
+    details = "".join(traceback.format_exception(caught))
+    kept = _keep(lambda: private_folder(folder / ".runbook") / name, details) or _keep(
+        lambda: Path(tempfile.mkdtemp()) / name, details
+    )
     return RunbookError(
         f"a defect of this program: {type(caught).__name__}: {caught}",
-        advice=f"The details are in {file}; invoke status says where the environment stands.",
+        advice=f"{f'The details are in {kept}' if kept else 'Its details could not be kept'}; "
+        "invoke status says where the environment stands.",
+        output=() if kept else tuple(details.splitlines()),
     )
+
+
+def _keep(file: Callable[[], Path], text: str) -> Path | None:
+    try:
+        path = file()
+        path.touch(mode=0o600)
+        path.write_text(text)
+    except OSError:
+        return None
+    return path

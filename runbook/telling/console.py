@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from io import TextIOWrapper
 
 from rich.console import Console as Rich
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -52,6 +53,8 @@ class Console:
     """A subscriber that tells the operator; `quiet` tells nothing (for --json)."""
 
     def __init__(self, *, quiet: bool = False) -> None:
+        if isinstance(sys.stdout, TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # an ASCII terminal gets ? for an arrow
         self._rich = _Terminal(quiet=quiet, highlight=False, soft_wrap=True)
         self._live: Progress | None = None
         self._told = 0.0
@@ -60,7 +63,8 @@ class Console:
     @property
     def interactive(self) -> bool:
         """Whether a person can be asked here."""
-        return sys.stdin.isatty() and self._rich.is_terminal and not self._rich.quiet
+        typed = sys.stdin is not None and sys.stdin.isatty()  # None: it was closed (`<&-`)
+        return typed and self._rich.is_terminal and not self._rich.quiet
 
     def say(self, text: str, style: str = "") -> None:
         """Print lines as they are."""
@@ -209,11 +213,22 @@ class Console:
 
 
 class _Terminal(Rich):
-    """A console whose reader may go away (`| head`): then it falls silent, and work goes on."""
+    """A console that may lose its reader (`| head`, `> file` on a full disk): work goes on."""
+
+    def _check_buffer(self) -> None:
+        try:
+            super()._check_buffer()
+        except OSError:  # rich itself thinks only of a broken pipe
+            self.on_broken_pipe()
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        silence()
+
+
+def silence() -> None:
+    """Let standard output lead nowhere, so that nothing more can fail on it."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def measure(event: StepProgress) -> str:

@@ -18,20 +18,33 @@ from runbook.steps import Plan, Step
 
 
 class Journal:
-    """A subscriber that appends every event to one file, each line flushed."""
+    """A subscriber that appends every event to one file, each line flushed.
+
+    Raises:
+        OSError: the file cannot be made, or not even its first line be written.
+    """
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.jsonl"
         self._file = os.fdopen(
             os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w"
         )
+        self._begun = False
+        self.lost = ""
+        """Why it is not whole, once a line could not be written."""
 
     def __call__(self, event: Event) -> None:
-        """Append `event`."""
+        """Append `event`; after the first one, work goes on where it cannot be written."""
         line = {"at": datetime.now(UTC).isoformat(), "event": type(event).__name__, **plain(event)}
-        with contextlib.suppress(OSError):  # a full disk here must not stop work over there
+        try:
             self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
             self._file.flush()
+        except OSError as error:
+            if not self._begun:
+                self.path.unlink(missing_ok=True)
+                raise
+            self.lost = str(error)
+        self._begun = True
 
     def close(self) -> None:
         """Close the file."""
