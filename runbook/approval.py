@@ -86,6 +86,15 @@ def must_ask(plan: Plan, environment: Environment, options: Options) -> bool:
     return wanted and bool(plan.pending)
 
 
+def confirmed(plan: Plan, environment: Environment, options: Options) -> str:
+    """Return how a plan was allowed to run, for the journal."""
+    if options.plan is not None:
+        return f"--plan={options.plan}, the digest of a preview"
+    if must_ask(plan, environment, options):
+        return "the environment's name, typed"
+    return "nothing to confirm" if not plan.pending else "policy.confirm is none"
+
+
 def keep_preview(plan: Plan, environment: Environment) -> None:
     """Keep a previewed plan's text on this machine, to say later what differs, where that can be.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 from runbook.errors import Outcome
 from runbook.steps import Plan, Step
@@ -28,6 +28,8 @@ class RunStarted:
     operator: str
     host: str
     at: str
+    confirmed: str = ""
+    """How it was allowed to run, such as `--plan=3f9a1c22b7d0`."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,30 @@ class StepFinished:
     detail: str = ""
     checks: tuple[CheckRow, ...] = ()
     output: tuple[str, ...] = ()
+
+
+class Moment(StrEnum):
+    """When rows were counted: before the first step that changes something, or after the last."""
+
+    BEFORE = "before"
+    AFTER = "after"
+
+
+@dataclass(frozen=True)
+class TableRows:
+    """How many rows a table has; None: it is not there. Not `exact`: the server's estimate."""
+
+    table: str
+    rows: int | None
+    exact: bool = True
+
+
+@dataclass(frozen=True)
+class Counted:
+    """The rows of the tables that a run changes."""
+
+    moment: Moment
+    tables: tuple[TableRows, ...]
 
 
 @dataclass(frozen=True)
@@ -143,6 +169,7 @@ Event = (
     | StepFinished
     | Alert
     | Measured
+    | Counted
     | RunFinished
 )
 Tell = Callable[[Event], None]

@@ -12,14 +12,14 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from runbook import approval
+from runbook import approval, counting
 from runbook.brake import Brake
 from runbook.database import ledger, lock
 from runbook.database.sessions import Session
 from runbook.database.settings import writer_session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome, Refusal, RunbookError, UsageError
-from runbook.events import Looking, RunFinished, RunStarted, Tell, fan_out, redacting
+from runbook.events import Looking, Moment, RunFinished, RunStarted, Tell, fan_out, redacting
 from runbook.executor import execute
 from runbook.hosts.jobs import client_options
 from runbook.options import Options
@@ -138,11 +138,13 @@ class Invocation:
         )
         recorded = any(isinstance(step, Statement | Record) for step in plan.pending)
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
+        how = approval.confirmed(plan, environment, self.options)
         with _journalled(environment):
-            run.tell(RunStarted(identity, plan, plan.digest, who, where, now))
+            run.tell(RunStarted(identity, plan, plan.digest, who, where, now, how))
         outcome, message, advice = Outcome.FAILED, "", ""
         try:
             with run.brake.on_signals(self.console.say):
+                self._count(plan, run, Moment.BEFORE)
                 if recorded:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))
                 outcome = execute(plan, run)
@@ -154,12 +156,20 @@ class Invocation:
             if recorded:
                 with contextlib.suppress(RunbookError):
                     run.ledger.close(outcome)
+            if outcome is not Outcome.UNKNOWN:
+                self._count(plan, run, Moment.AFTER)
             took = time.monotonic() - began
             run.tell(RunFinished(identity, outcome, took, message, advice))
             journal.close()
             if journal.lost:
                 self.console.say(f"the journal is not whole: {journal.lost}", "yellow")
         return outcome
+
+    def _count(self, plan: Plan, run: Run, moment: Moment) -> None:
+        """Tell the rows of the tables that the plan changes; a run never fails of it."""
+        if names := counting.tables(plan):
+            with contextlib.suppress(RunbookError):
+                run.tell(counting.count(run.reader, moment, names))
 
     def _open(self, plan: Plan, writer: Session, identity: str, tell: Tell) -> Run:
         environment = self.site.environment

@@ -26,8 +26,12 @@ class Journal:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.jsonl"
+        # What no encoding can hold, such as a file name of other bytes, is escaped as JSON would.
         self._file = os.fdopen(
-            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600), "w"
+            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            "w",
+            encoding="utf-8",
+            errors="backslashreplace",
         )
         self._begun = False
         self.lost = ""
