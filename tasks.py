@@ -23,6 +23,7 @@ CHANGE = READ | {
     "dry-run": "show exactly what would happen; nothing can be written",
     "plan": "run only the plan to which a preview gave this digest",
 }
+FULL = {"full": "with --dry-run: this program's own host scripts whole, not only named"}
 command = {"positional": (), "auto_shortflags": False}
 
 
@@ -43,6 +44,7 @@ def preflight(
 @task(
     **command,
     help=CHANGE
+    | FULL
     | {
         "fetch": "bring the dump to this machine as well, checksum compared",
         "fresh": "dump even when a verified backup is young enough",
@@ -53,17 +55,19 @@ def backup(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
     fetch: bool = False,
     fresh: bool = False,
 ) -> None:
     """Dump the database on its backup host, verify the dump, keep the newest."""
-    _run(c, "backup", env, json, dry_run=dry_run, plan=plan, fetch=fetch, fresh=fresh)
+    _run(c, "backup", env, json, dry_run=dry_run, full=full, plan=plan, fetch=fetch, fresh=fresh)
 
 
 @task(
     **command,
     help=CHANGE
+    | FULL
     | {
         "backup": "name of the dump, or latest",
         "into": "name of the new database; an existing one is never touched",
@@ -74,25 +78,27 @@ def restore(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
     backup: str = "latest",
     into: str = "",
 ) -> None:
     """Load a backup into a new database and compare it with its manifest."""
-    _run(c, "restore", env, json, dry_run=dry_run, plan=plan, backup=backup, into=into)
+    _run(c, "restore", env, json, dry_run=dry_run, full=full, plan=plan, backup=backup, into=into)
 
 
-@task(**command, help=CHANGE | {"fresh": "take a new backup even when one is young enough"})
+@task(**command, help=CHANGE | FULL | {"fresh": "take a new backup even when one is young enough"})
 def migrate(
     c: Context,
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
     fresh: bool = False,
 ) -> None:
     """Preflight, backup, migrate and verify: one plan, one digest, one confirmation."""
-    _run(c, "migrate", env, json, dry_run=dry_run, plan=plan, fresh=fresh)
+    _run(c, "migrate", env, json, dry_run=dry_run, full=full, plan=plan, fresh=fresh)
 
 
 @task(**command, help=READ | {"dry-run": "show the checks instead of running them"})
@@ -103,23 +109,27 @@ def verify(c: Context, env: str | None = None, json: bool = False, dry_run: bool
 
 @task(
     **command,
-    help=CHANGE | {"event": "what the application's job is tried on; else something small and due"},
+    help=CHANGE
+    | FULL
+    | {"event": "what the application's job is tried on; else something small and due"},
 )
 def validate(
     c: Context,
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
     event: str = "",
 ) -> None:
     """Prove the change in use: its checks, its history, a job of the application."""
-    _run(c, "validate", env, json, dry_run=dry_run, plan=plan, event=event)
+    _run(c, "validate", env, json, dry_run=dry_run, full=full, plan=plan, event=event)
 
 
 @task(
     **command,
     help=CHANGE
+    | FULL
     | {
         "fetch": "bring the files to this machine as well, checksums compared",
         "fresh": "export again even when an export of exactly these rows exists",
@@ -130,30 +140,33 @@ def export(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
     fetch: bool = False,
     fresh: bool = False,
 ) -> None:
     """Write the rows that a rollback would destroy to files, in one snapshot."""
-    _run(c, "export", env, json, dry_run=dry_run, plan=plan, fetch=fetch, fresh=fresh)
+    _run(c, "export", env, json, dry_run=dry_run, full=full, plan=plan, fetch=fetch, fresh=fresh)
 
 
-@task(**command, help=CHANGE)
+@task(**command, help=CHANGE | FULL)
 def rollback(
     c: Context,
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
 ) -> None:
     """Undo exactly what migrate added; refuses without an export of the present rows."""
-    _run(c, "rollback", env, json, dry_run=dry_run, plan=plan)
+    _run(c, "rollback", env, json, dry_run=dry_run, full=full, plan=plan)
 
 
 @task(
     **command,
     iterable=["skip", "answer"],
     help=CHANGE
+    | FULL
     | {
         "from": "first phase; what comes before it is left out",
         "until": "last phase; what comes after it is left out",
@@ -170,6 +183,7 @@ def run(
     env: str | None = None,
     json: bool = False,
     dry_run: bool = False,
+    full: bool = False,
     plan: str | None = None,
     from_: str = "",
     until: str = "",
@@ -183,6 +197,7 @@ def run(
         env,
         json,
         dry_run=dry_run,
+        full=full,
         plan=plan,
         first=from_,
         last=until,

@@ -77,7 +77,7 @@ class Invocation:
             book = ledger.read(self.site.reader)
             approval.refuse_another_plan(plan, environment, self.options.plan, book)
         approval.keep_preview(plan, environment)
-        self.console.preview(plan, environment)
+        self.console.preview(plan, environment, full=self.options.full)
         return Outcome.REFUSED if plan.refusals else Outcome.OK
 
     def _planned(self) -> Plan:
@@ -117,7 +117,11 @@ class Invocation:
                 advice=f"Preview with {plan.command} --dry-run, then pass --plan=DIGEST.",
             )
         if self.console.question(plan, environment) != environment.name:
-            raise Refusal("not confirmed; nothing was changed")
+            raise Refusal(
+                "not confirmed; nothing was changed",
+                advice=f"The name is {environment.name}; without a question: {plan.command} "
+                f"--plan={plan.digest}",
+            )
         if self._look().digest != plan.digest:
             raise Refusal(
                 "what was shown is not what would run now: something changed meanwhile",

@@ -13,6 +13,7 @@ class Options:
     dry_run: bool = False
     plan: str | None = None
     as_json: bool = False
+    full: bool = False
     fetch: bool = False
     fresh: bool = False
     backup: str = "latest"

@@ -25,6 +25,11 @@ def age(seconds: float) -> str:
     return f"{hours} h {minutes} min" if minutes else f"{hours} h"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a count with its noun, such as 1 row or 2,000 rows."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def listed(names: tuple[str, ...], most: int = 4) -> str:
     """Return names as a list in a sentence, cut after `most`."""
     shown = ", ".join(names[:most])

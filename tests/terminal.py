@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
 import select
 import subprocess
 import sys
+import termios
 import time
 
 from tests.support import PROJECT, Bench
@@ -18,12 +20,18 @@ def answered(place: Bench, words: tuple[str, ...], *dialogue: tuple[str, bytes])
     Each of `dialogue` is what is waited for on the screen, and what is typed then.
     """
     ours, theirs = pty.openpty()
+
+    def owned() -> None:
+        os.setsid()
+        fcntl.ioctl(theirs, termios.TIOCSCTTY)  # so that ^C reaches it as a signal
+
     process = subprocess.Popen(
         [sys.executable, "-m", "invoke", "--search-root", str(place.folder), *words],
         cwd=place.folder,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
+        preexec_fn=owned,  # noqa: PLW1509 - it only makes two system calls
         env={**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "100"},
     )
     os.close(theirs)

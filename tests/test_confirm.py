@@ -38,3 +38,12 @@ def test_anything_else_changes_nothing(place: Bench, answer: bytes) -> None:
     assert status == 3, screen[-2000:]
     assert "nothing was changed" in screen
     assert place.schema() == before
+
+
+def test_ctrl_c_at_the_question_is_a_stop(place: Bench) -> None:
+    """Ctrl-C instead of an answer stops, exit status 130, before anything was changed."""
+    before = place.schema()
+    status, screen = confirmed(place, b"\x03")
+    assert status == 130, screen[-2000:]
+    assert "stopped before anything was changed" in screen
+    assert place.schema() == before

@@ -19,6 +19,7 @@ from runbook.errors import UsageError
 from runbook.hosts.remote import quote, script
 
 Words = str | int | tuple[str, ...]
+FOLDER = "runbook/hosts/scripts"
 LONGEST_LINE = 4000
 """The client programs read their option files in lines of at most 4096 bytes."""
 
@@ -161,4 +162,11 @@ def assignments(values: Mapping[str, Words]) -> str:
 @cache
 def part(name: str) -> str:
     """Return one of the files in `scripts/`, without the line break at its end."""
-    return (files("runbook.hosts") / "scripts" / f"{name}.sh").read_text().strip("\n")
+    return parts()[f"{name}.sh"].strip("\n")
+
+
+@cache
+def parts() -> dict[str, str]:
+    """Return the content of every file in `scripts/`, by its name."""
+    folder = files("runbook.hosts") / "scripts"
+    return {file.name: file.read_text() for file in folder.iterdir() if file.name.endswith(".sh")}

@@ -8,6 +8,7 @@ from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.run import Result, Run
 from runbook.steps import Check, Compare
+from runbook.units import counted
 
 COLUMNS = ("check_name", "expected", "actual")
 
@@ -44,4 +45,9 @@ def compare(step: Compare, run: Run) -> Result:
         return Result(Outcome.OK, "equal, byte for byte")
     lines = difference(step.expected, actual)
     row = CheckRow(step.title, step.expected or "no table", actual or "no table")
-    return Result(Outcome.FAILED, f"{len(lines)} lines differ", (row,), lines)
+    return Result(
+        Outcome.FAILED,
+        f"{counted(len(lines), 'line')} {'differs' if len(lines) == 1 else 'differ'}",
+        (row,),
+        lines,
+    )

@@ -11,6 +11,7 @@ from runbook.errors import Outcome, StepFailed
 from runbook.run import Result, Run
 from runbook.sql.text import quote_name
 from runbook.steps import Chunks
+from runbook.units import counted
 
 FIRST_WIDTH = 1000
 LEAST_WIDTH = 500
@@ -69,7 +70,7 @@ def perform(step: Chunks, run: Run) -> Result:
             advice=f"Done up to key {start - 1}; run the same command again to continue there.",
         ) from error
     run.ledger.finished(row, Outcome.CHANGED)
-    return Result(Outcome.CHANGED if changed else Outcome.OK, f"{changed:,} rows changed")
+    return Result(Outcome.CHANGED if changed else Outcome.OK, f"{counted(changed, 'row')} changed")
 
 
 def next_width(width: int, took: float, wanted: float) -> int:

@@ -25,7 +25,7 @@ from runbook.exports.saved import MANIFEST, PART, SCRIPT, File, Manifest
 from runbook.exports.survey import take_census
 from runbook.run import Result, Run
 from runbook.steps import Export
-from runbook.units import size
+from runbook.units import counted, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -87,7 +87,7 @@ def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Res
         raise
     rows = sum(file.rows for file in files)
     stored = size(sum(file.compressed_bytes for file in files))
-    return Result(Outcome.CHANGED, f"{rows:,} rows, {stored}, in {final}")
+    return Result(Outcome.CHANGED, f"{counted(rows, 'row')}, {stored}, in {final}")
 
 
 def _stamp(session: Session, sftp: SFTPClient, folder: str) -> str:

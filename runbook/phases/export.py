@@ -20,6 +20,7 @@ from runbook.site import Site
 from runbook.sql import guards
 from runbook.sql.guards import Choice
 from runbook.steps import Export, FetchExport, Finding, Level, Plan
+from runbook.units import counted
 
 PHASE = "export"
 
@@ -162,7 +163,7 @@ def _fetch(environment: Environment, change: str) -> FetchExport:
 def _found(facts: Facts) -> str:
     if not facts.asked:
         return "nothing of what would be exported is there"
-    counts = ", ".join(f"{a.census.rows:,} rows of {a.query.stem}" for a in facts.asked)
+    counts = ", ".join(f"{counted(a.census.rows, 'row')} of {a.query.stem}" for a in facts.asked)
     saved = facts.saved
     if saved is None:
         return f"{counts}; no export is there"

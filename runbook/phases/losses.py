@@ -15,6 +15,7 @@ from runbook.phases.export import Asked
 from runbook.sql.text import quote_name, target
 from runbook.sql.tokens import tokenize
 from runbook.steps import Finding, Level
+from runbook.units import counted
 
 HARMLESS = {"INDEX", "KEY", "CONSTRAINT", "FOREIGN", "PRIMARY", "CHECK", "DEFAULT"}
 """What an ALTER TABLE may drop without any row losing a value."""
@@ -58,7 +59,8 @@ class Loss:
             else ""
         )
         kept = f"exported to {place}" if self.exported else "not exported"
-        return f"will be lost: {query.stem}, {self.rows:,} rows{when}: {', '.join(values)}; {kept}"
+        rows = f"{counted(self.rows, 'row')}{when}"
+        return f"will be lost: {query.stem}, {rows}: {', '.join(values)}; {kept}"
 
 
 def brought(session: Session, book: Book, change: str) -> frozenset[str]:
@@ -156,7 +158,7 @@ def findings(
         if not loss.rows:
             continue
         if loss.exported and saved:
-            detail = f"exactly these {loss.rows:,} rows are in {saved.folder}"
+            detail = f"exactly the present {counted(loss.rows, 'row')}: {saved.folder}"
             rows.append(Finding(what, where, Level.OK, detail))
             continue
         if saved is None:
@@ -164,6 +166,6 @@ def findings(
         elif saved.defect:
             why = f"{saved.folder} counts for nothing: {saved.defect}"
         else:
-            why = f"{saved.folder} has not exactly the present {loss.rows:,} rows"
+            why = f"{saved.folder} has not exactly the present {counted(loss.rows, 'row')}"
         rows.append(Finding(what, where, Level.REFUSED, why, advice))
     return tuple(rows)

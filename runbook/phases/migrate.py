@@ -11,6 +11,7 @@ from runbook.site import Site
 from runbook.sql.change import Change
 from runbook.sql.text import algorithm
 from runbook.steps import Chunks, Plan, Statement, Step
+from runbook.units import counted
 
 PHASE = "migrate"
 INDEX_ROWS_A_SECOND = 1_600_000
@@ -90,7 +91,7 @@ def _found(wanted: Wanted) -> str:
         return (
             "its rows cannot be counted yet"
             if wanted.todo is None
-            else f"{wanted.todo:,} rows to do"
+            else f"{counted(wanted.todo, 'row')} to do"
         )
     return wanted.choice.found or ("there already" if wanted.done else "")
 
@@ -102,9 +103,9 @@ def _cost(environment: Environment, wanted: Wanted) -> str:
         each = environment.policy.chunk_time * 1000
         return f"ranges of rows that take about {each:.0f} ms, each a transaction"
     named = algorithm(wanted.choice.text)
-    rows = "" if wanted.rows is None else f"about {wanted.rows:,} rows"
+    rows = "" if wanted.rows is None else f"about {counted(wanted.rows, 'row')}"
     if named == "INSTANT":
-        return f"INSTANT: only metadata changes ({rows or 'no rows'})"
+        return f"INSTANT: only metadata; {rows or 'no rows'}"
     if named == "INPLACE" and wanted.rows is not None:
         seconds = max(1, round(wanted.rows / INDEX_ROWS_A_SECOND))
         return f"INPLACE: {rows}, in the order of {seconds} s; writers go on"

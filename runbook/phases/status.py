@@ -13,6 +13,7 @@ from runbook.phases import backup, wanted
 from runbook.phases.wanted import Wanted
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
+from runbook.units import counted
 
 
 def prepare(site: Site, _options: Options) -> Plan:
@@ -49,7 +50,7 @@ def _statement(environment: Environment, one: Wanted) -> Finding:
     if one.done:
         detail = f"done ({choice.found})" if choice.found else "done"
     elif one.todo is not None:
-        detail = f"not done: {one.todo:,} rows left"
+        detail = f"not done: {counted(one.todo, 'row')} left"
     else:
         detail = f"not done ({choice.found})" if choice.found else "not done"
     level = Level.OK if one.done else Level.PENDING
@@ -71,7 +72,7 @@ def _interrupted(
             "interrupted run",
             environment.database.label,
             Level.WARNING,
-            f"{who} was cut off; {len(left)} statements never said how they ended",
+            f"{who} was cut off, {counted(len(left), 'statement')} unfinished",
             "The same command again looks at the schema and does what is left.",
         ),
     )

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections.abc import Iterable
 from io import TextIOWrapper
 
 from rich.console import Console as Rich
@@ -44,6 +45,9 @@ STYLE = {
     "stopped": "bold magenta",
     "alert": "bold red",
     "over": "green",
+    render.CODE: "cyan",
+    render.TYPED: "bold",
+    render.HEAD: "bold",
 }
 PLAIN_EVERY = 5.0
 TAIL = 20
@@ -71,21 +75,21 @@ class Console:
         self._rich.print(Text(text, style=style))
 
     def ask(self, question: str) -> str:
-        """Ask for one line; an end of input is an empty answer."""
+        """Ask for one line; an end of input is an empty answer, Ctrl-C a stop."""
         try:
             return self._rich.input(Text(question)).strip()
-        except (EOFError, KeyboardInterrupt):
+        except (EOFError, OSError):  # the terminal has gone away
             self.say("")
             return ""
 
-    def preview(self, plan: Plan, environment: Environment) -> None:
-        """Print the whole preview of a plan."""
-        self._lines(render.plan_text(plan, environment))
+    def preview(self, plan: Plan, environment: Environment, *, full: bool = False) -> None:
+        """Print the preview of a plan; unless `full`, scripts of this program are named only."""
+        self._lines(render.preview(plan, environment, full=full))
 
     def question(self, plan: Plan, environment: Environment) -> str:
         """Show what a person must know to confirm a plan, and return what they type."""
-        self._lines(render.question_text(plan, environment))
-        return self.ask(f"\nType {environment.name} to run this plan: ")
+        self._lines(render.question(plan, environment))
+        return self.ask(f"\nType {environment.name} to run this plan, anything else to leave: ")
 
     def findings(self, plan: Plan, *, everything: bool) -> None:
         """Print a plan's findings and notes; unless `everything`, only findings that matter."""
@@ -108,7 +112,7 @@ class Console:
             self._rich.print(Text(f"  | {line}", style="dim"))
         self._word(error.outcome, error.message)
         if error.advice:
-            self.say(f"         {error.advice}")
+            self._word("", error.advice)
 
     def __call__(self, event: Event) -> None:
         """Show one event."""
@@ -131,9 +135,14 @@ class Console:
             case RunFinished():
                 self._ended(event)
 
-    def _lines(self, text: str) -> None:
-        for line in text.splitlines():
-            self._rich.print(Text(line, style=_line_style(line)))
+    def _lines(self, lines: Iterable[render.Line]) -> None:
+        for line in lines:
+            if line.style in {render.CODE, render.TYPED}:
+                self._rich.print(Text(line.text, STYLE[line.style]))
+            else:
+                style = STYLE.get(line.style, "")
+                rest = Text(line.rest, style if line.style == render.HEAD else "")
+                self._beside(Text(line.lead, style), rest)
 
     def _start(self, title: str) -> None:
         self.stop()
@@ -165,7 +174,7 @@ class Console:
             self._live.update(task, total=event.total, completed=event.done, note=note)
         elif time.monotonic() - self._told > PLAIN_EVERY:
             self._told = time.monotonic()
-            self.say(f"         … {note}")
+            self._word("", f"… {note}")
 
     def _wait(self, why: str) -> None:
         self._word("waiting", why)
@@ -184,7 +193,7 @@ class Console:
         self._word(event.outcome, f"{step.phase:<9} {step.where}: {step.title}{detail}{took}")
         for row in event.checks:
             if not row.holds:
-                self.say(f"         {row.name}: expected {row.expected}, is {row.actual}", "red")
+                self._word("", f"{row.name}: expected {row.expected}, is {row.actual}", "red")
         if event.outcome in {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}:
             for line in event.output[-TAIL:]:
                 self._rich.print(Text(f"  | {line}", style="dim"))
@@ -197,19 +206,24 @@ class Console:
         shown = self._recap[-1].detail if self._recap else ""
         message = (event.message,) if event.message not in {"", shown} else ()
         for line in (*message, *event.advice.splitlines()):
-            self.say(f"         {line}")
+            self._word("", line)
 
-    def _word(self, word: str, rest: str) -> None:
-        """Print a line that begins with a word; on a terminal it wraps beside the word."""
-        styled = Text(f"{word:<8}", style=STYLE.get(word, ""))
+    def _word(self, word: str, rest: str, style: str = "") -> None:
+        self._beside(Text(f"{word:<8} ", STYLE.get(word, "")), Text(rest, style))
+
+    def _beside(self, lead: Text, rest: Text) -> None:
+        """Print a line; on a terminal it wraps between words, beside its lead."""
         if not self._rich.is_terminal:
-            self._rich.print(styled.append(f" {rest}", style=""))
+            for line in rest.split("\n", allow_blank=True):
+                self._rich.print(Text.assemble(lead, line))
+                lead = Text(" " * len(lead))
             return
-        line = Table.grid(padding=(0, 1, 0, 0))
-        line.add_column(no_wrap=True)
-        line.add_column(overflow="fold")
-        line.add_row(styled, Text(rest))
-        self._rich.print(line, soft_wrap=False)
+        cells = (lead, rest) if lead else (rest,)
+        row = Table.grid()
+        for cell in cells:
+            row.add_column(no_wrap=cell is lead, overflow="fold")
+        row.add_row(*cells)
+        self._rich.print(row, soft_wrap=False)
 
 
 class _Terminal(Rich):
@@ -239,11 +253,3 @@ def measure(event: StepProgress) -> str:
         of = f" of {event.total:,}" if event.total else ""
         done = f"{event.done:,}{of} {event.unit}"
     return f"{done}, {event.eta:.0f} s left" if event.eta is not None else done
-
-
-def _line_style(line: str) -> str:
-    stripped = line.lstrip()
-    if stripped.startswith("| "):
-        return "cyan"
-    word = stripped.partition(" ")[0]
-    return STYLE.get(word, "bold" if line[:3].strip().isdigit() else "")

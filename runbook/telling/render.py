@@ -1,8 +1,10 @@
-"""A plan as text: the one source for the dry run, the console and the journal."""
+"""A plan as text: the one source for the dry run, the question, the console and the journal."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
 
 from runbook.database import ledger
 from runbook.database.lock import TAKE_LOCK
@@ -10,30 +12,81 @@ from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.perform.chunks import RANGE
 from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
+from runbook.telling.folding import folded
+from runbook.units import counted
+
+CODE = "code"
+TYPED = "typed"
+HEAD = "head"
 
 
-def plan_text(plan: Plan, environment: Environment) -> str:
+@dataclass(frozen=True)
+class Line:
+    """One line of a preview; what does not fit is continued beside its `lead`.
+
+    `style` is a level, `head`, or nothing; `code` (what is sent) and `typed`
+    (what a person types) are to be copied, and never broken into lines.
+    """
+
+    rest: str
+    style: str = ""
+    lead: str = ""
+
+    @property
+    def text(self) -> str:
+        """The whole line."""
+        return self.lead + self.rest
+
+
+def plan_text(plan: Plan, environment: Environment, *, full: bool = False) -> str:
     """Return the whole preview of a plan, as plain lines."""
-    return "\n".join(_plan_lines(plan, environment)) + "\n"
+    return "".join(f"{line.text}\n" for line in preview(plan, environment, full=full))
 
 
-def question_text(plan: Plan, environment: Environment) -> str:
-    """Return what a person must see to confirm a plan: where, what, and the SQL that changes."""
-    lines = [
-        head(plan),
-        f"{environment.name}: {environment.about}",
-        f"database {environment.database.name} at {environment.database.address.host}:"
-        f"{environment.database.address.port} through {environment.database.via}",
-        *(f"note: {note}" for note in plan.notes),
-        *(finding_line(f) for f in plan.findings if f.level is not Level.OK),
-        "",
-    ]
+def preview(plan: Plan, environment: Environment, *, full: bool = False) -> Iterator[Line]:
+    """Yield the preview of a plan: what matters, each step's texts, and what matters again.
+
+    Unless `full`, a part of a script that is a file of this program is named
+    instead of shown.
+    """
+    yield Line(head(plan), HEAD)
+    yield from _about(environment)
+    yield from _findings(plan)
+    if plan.steps:
+        yield Line("")
+        for number, step in enumerate(plan.steps, start=1):
+            yield _head(number, step)
+        for number, step in enumerate(plan.steps, start=1):
+            yield Line("")
+            yield _head(number, step, HEAD)
+            yield from _labelled(step)
+            if not step.done:
+                yield from _code(step.sent, full=full)
+        if texts := around(plan, environment):
+            yield Line("")
+            yield Line("The writing session also sends, around these steps:")
+            yield from _code(texts, full=True)
+        yield from _in_short(plan)
+    yield Line("")
+    if not full and _folds(plan):
+        yield Line("A + stands for a file of this program, and its checksum. All of it whole:")
+        yield Line(f"{plan.command} --dry-run --full", TYPED)
+    yield from _ending(plan)
+
+
+def question(plan: Plan, environment: Environment) -> Iterator[Line]:
+    """Yield what a person must see to confirm a plan; the essentials come last."""
     for number, step in enumerate(plan.steps, start=1):
-        lines.append(f"{step_head(number, step)}{_in_short(step)}")
-        if isinstance(step, Statement) and not step.done:
-            lines += [f"      | {line}" for text in step.sent for line in text.splitlines()]
-    lines += ["", f"Every text of it: {plan.command} --dry-run"]
-    return "\n".join(lines) + "\n"
+        short = isinstance(step, Statement) or "\n" not in step.text
+        if step.changes and not step.done and short:
+            yield _head(number, step, HEAD)
+            yield from _code(step.sent, full=True)
+    yield from _in_short(plan)
+    yield Line("")
+    yield from _about(environment)
+    yield from _findings(plan)
+    yield Line(f"{_count(plan)} something. Every text of it:")
+    yield Line(f"{plan.command} --dry-run", TYPED)
 
 
 def head(plan: Plan) -> str:
@@ -44,24 +97,12 @@ def head(plan: Plan) -> str:
 
 def step_head(number: int, step: Step) -> str:
     """Return the line that names a step within its plan."""
-    state = "done" if step.done else "change" if step.changes else "read"
-    return f"{number:>2}  {step.phase:<9} {state:<6} {step.where}: {step.title}"
-
-
-def step_lines(step: Step) -> Iterator[str]:
-    """Yield what stands under a step's head: origin, state found, cost, exact text."""
-    for label, said in (("from", step.origin), ("found", step.found), ("cost", step.cost)):
-        if said:
-            yield f"{label:<5} {said}"
-    if not step.done:
-        for text in step.sent:
-            yield from (f"  | {line}" for line in text.splitlines())
+    return _head(number, step).text
 
 
 def finding_line(finding: Finding) -> str:
     """Return one finding as a line; its advice follows an arrow."""
-    advice = f" → {finding.advice}" if finding.advice and finding.level is not Level.OK else ""
-    return f"{finding.level:<8} {finding.where}: {finding.what}: {finding.detail}{advice}"
+    return _finding(finding).text
 
 
 def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
@@ -80,48 +121,85 @@ def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
     return (*texts, ledger.FINISHED, ledger.CLOSE_RUN)
 
 
-def _plan_lines(plan: Plan, environment: Environment) -> Iterator[str]:
-    yield head(plan)
-    yield from (f"note: {note}" for note in plan.notes)
-    if plan.findings:
-        yield ""
-        yield from (finding_line(f) for f in plan.findings)
-    for number, step in enumerate(plan.steps, start=1):
-        yield ""
-        yield step_head(number, step)
-        yield from (f"    {line}" for line in step_lines(step))
-    if texts := around(plan, environment):
-        yield ""
-        yield "The writing session also sends, around these steps:"
-        for text in texts:
-            yield from (f"      | {line}" for line in text.splitlines())
-    if plan.steps:
-        yield ""
-        yield "In short:"
-        yield from (
-            f"{step_head(n, step)}{_in_short(step)}" for n, step in enumerate(plan.steps, 1)
-        )
-        yield ""
-        yield from _ending(plan)
+def _about(environment: Environment) -> Iterator[Line]:
+    database = environment.database
+    at = f"{database.address.host}:{database.address.port}"
+    if environment.about:
+        yield Line(f"{environment.name} is: {environment.about}")
+    yield Line(f"database {database.name} at {at} through {database.via}")
 
 
-def _in_short(step: Step) -> str:
-    said = ", ".join(said for said in (step.found, step.cost) if said)
-    return f" ({said})" if said else ""
+def _findings(plan: Plan) -> Iterator[Line]:
+    """Yield the findings that matter; all of them where they are all there is."""
+    for note in plan.notes:
+        yield Line(note, lead=f"{'note':<8} ")
+    shown = [f for f in plan.findings if f.level is not Level.OK or not plan.steps]
+    fine = len(plan.findings) - len(shown)
+    if fine:
+        yield Line(f"{counted(fine, 'check')}, each of them in --json", "ok", f"{'ok':<8} ")
+    yield from map(_finding, shown)
 
 
-def _ending(plan: Plan) -> Iterator[str]:
-    count = len(plan.pending)
+def _finding(finding: Finding) -> Line:
+    advice = f" → {finding.advice}" if finding.advice and finding.level is not Level.OK else ""
+    said = f"{finding.where}: {finding.what}: {finding.detail}{advice}"
+    return Line(said, finding.level.value, f"{finding.level:<8} ")
+
+
+def _head(number: int, step: Step, style: str = "") -> Line:
+    state = "done" if step.done else "change" if step.changes else "read"
+    lead = f"{number:>2}  {step.phase:<9} {state:<6} "
+    return Line(f"{step.where}: {step.title}", style, lead)
+
+
+def _labelled(step: Step) -> Iterator[Line]:
+    """Yield what stands under a step's head: origin, state found, cost."""
+    for label, said in (("from", step.origin), ("found", step.found), ("cost", step.cost)):
+        if said:
+            yield Line(said, lead=f"    {label:<5} ")
+
+
+def _code(texts: Iterable[str], *, full: bool) -> Iterator[Line]:
+    for text in texts:
+        for line in text.splitlines() if full else folded(text):
+            if isinstance(line, str):
+                yield Line(line, CODE, "      | ")
+            else:
+                yield Line(str(line), lead="      + ")
+
+
+def _folds(plan: Plan) -> bool:
+    """Whether a preview of this plan names a part that it does not show."""
+    texts = (text for step in plan.steps if not step.done for text in step.sent)
+    return any(not isinstance(line, str) for text in texts for line in folded(text))
+
+
+def _in_short(plan: Plan) -> Iterator[Line]:
+    """Yield what changes, a line a step below where it happens."""
+    numbered = [(n, s) for n, s in enumerate(plan.steps, 1) if s.changes and not s.done]
+    if numbered:
+        yield Line("")
+        yield Line("In short, what changes:")
+    for (phase, where), steps in groupby(numbered, lambda each: (each[1].phase, each[1].where)):
+        yield Line(f"{phase} on {where}", HEAD)
+        for number, step in steps:
+            cost = f" ({step.cost})" if step.cost else ""
+            yield Line(f"{step.title}{cost}", lead=f"{number:>4}  ")
+
+
+def _count(plan: Plan) -> str:
+    return f"Plan {plan.digest}: {len(plan.pending)} of {counted(len(plan.steps), 'step')} change"
+
+
+def _ending(plan: Plan) -> Iterator[Line]:
     if plan.refusals:
-        yield from (finding_line(finding) for finding in plan.refusals)
-        yield "This plan may not run."
-    elif not count:
-        yield "Nothing to change."
-    else:
-        yield (
-            f"{count} of {len(plan.steps)} steps change something. To run exactly this: "
-            f"{plan.command} --plan={plan.digest}"
-        )
+        yield from map(_finding, plan.refusals if plan.steps else ())
+        yield Line("This plan may not run; each refused line says what would satisfy it.")
+    elif plan.pending:
+        yield Line(f"{_count(plan)} something. To run exactly this:")
+        yield Line(f"{plan.command} --plan={plan.digest}", TYPED)
+    elif plan.steps:
+        yield Line("Nothing to change.")
 
 
 def _named(text: str, *names: str) -> str:

@@ -13,7 +13,7 @@ from runbook.sql import guards
 from runbook.sql.change import Change
 from runbook.sql.text import algorithm, mentions_variable, target
 from runbook.steps import Finding, Level
-from runbook.units import age, listed, size
+from runbook.units import age, counted, listed, size
 
 INDEX_ROWS = 1_600_000
 BACKFILL_ROWS = 84_000
@@ -132,7 +132,7 @@ def findings(
         return
     total = size(found.data + sum(table.index for table in found.tables))
     yield Finding(
-        "tables", where, Level.OK, f"{len(found.tables)} tables, {total} with their indexes"
+        "tables", where, Level.OK, f"{counted(len(found.tables), 'table')}, {total} with indexes"
     )
     loose = tuple(table.name for table in found.tables if table.engine != "InnoDB")
     if loose:
@@ -155,7 +155,8 @@ def _of_table(where: str, mysql: bool, found: Tables, work: Work) -> Iterator[Fi
         yield Finding(what, where, Level.OK, "not there yet; the change makes it")
         return
     facts = [
-        f"about {table.rows:,} rows, {size(table.data)} and {size(table.index)} of indexes",
+        f"about {counted(table.rows, 'row')}",
+        f"{size(table.data)} and {size(table.index)} of indexes",
         *_estimates(table, work),
         *_ties(mysql, found, work),
     ]

@@ -1,0 +1,144 @@
+"""What a person is shown: the preview of a plan, and the question that confirms it."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import inspect
+import re
+from pathlib import Path
+
+import pytest
+
+import tasks
+from runbook import inventory
+from runbook.environment import Environment
+from runbook.hosts import jobs
+from runbook.hosts.remote import script
+from runbook.steps import Command, Finding, Level, Plan, Statement
+from runbook.telling import render
+from runbook.units import counted
+from tests.inventories import GOOD, write
+from tests.support import PROJECT
+
+FOLD = re.compile(r"      \+ (\S+) \((\d+) lines, sha256 ([0-9a-f]{12})\)")
+PRUNE = Command(
+    phase="backup",
+    title="remove old dumps",
+    where="db1",
+    text=script(jobs.text({"folder": "/backups", "keep": 3}, "manifest", "prune")),
+)
+ALTER = Statement(
+    phase="migrate",
+    title="column t.c",
+    where="shop@db1",
+    text="ALTER TABLE t\n  ADD c INT",
+    change="shop",
+    table="t",
+    checksum="0" * 64,
+    found="absent",
+    cost="INSTANT",
+)
+LAGGING = Finding("replica", "db2", Level.WARNING, "3 s behind", "Wait a little.")
+FINE = Finding("clock", "db1", Level.OK, "as ours")
+PLAN = Plan(
+    "staging",
+    "migrate",
+    "shop",
+    (PRUNE, dataclasses.replace(ALTER, title="column t.b", done=True), ALTER),
+    (FINE, LAGGING),
+    command="invoke migrate --env=staging",
+)
+
+
+@pytest.fixture
+def environment(tmp_path: Path) -> Environment:
+    """Return an environment of an inventory without a mistake."""
+    return inventory.load(write(tmp_path, GOOD)).environment("staging")
+
+
+def unfolded(text: str) -> list[str]:
+    """Return a preview's lines with each named part replaced by the file's own lines."""
+    lines = []
+    for line in text.splitlines():
+        if not (fold := FOLD.fullmatch(line)):
+            lines.append(line)
+            continue
+        content = (PROJECT / fold[1]).read_bytes()
+        assert hashlib.sha256(content).hexdigest().startswith(fold[3])
+        part = content.decode().strip("\n").splitlines()
+        assert len(part) == int(fold[2])
+        lines += [f"      | {each}" for each in part]
+    return lines
+
+
+def test_a_folded_preview_with_its_files_is_the_full_one(environment: Environment) -> None:
+    """What a preview only names is a file of the project, by name and checksum, line for line."""
+    short = render.plan_text(PLAN, environment)
+    full = render.plan_text(PLAN, environment, full=True)
+    hint = short.index("A + stands")
+    end = short.index("\n", short.index("--full", hint)) + 1
+    assert "hosts/scripts/prune.sh" in short
+    assert len(short) < len(full)
+    assert unfolded(short[:hint] + short[end:]) == full.splitlines()
+
+
+def test_a_full_preview_holds_every_text(environment: Environment) -> None:
+    """Nothing of a pending step, its values and its host is left out."""
+    full = [
+        line.removeprefix("      | ")
+        for line in render.plan_text(PLAN, environment, full=True).splitlines()
+    ]
+    for step in (PRUNE, ALTER):
+        lines = step.text.splitlines()
+        assert any(full[n : n + len(lines)] == lines for n in range(len(full)))
+
+
+def test_a_preview_begins_and_ends_with_what_matters(environment: Environment) -> None:
+    """Findings that matter come before the texts; what changes and how to run it come last."""
+    lines = render.plan_text(PLAN, environment).splitlines()
+    first_text = lines.index("      | bash -euo pipefail /dev/fd/3 3<<'RUNBOOK'")
+    assert lines.index(render.finding_line(LAGGING)) < first_text
+    assert render.finding_line(FINE) not in lines
+    last = lines[lines.index("In short, what changes:") :]
+    assert "   3  column t.c (INSTANT)" in last
+    assert not [line for line in last if "column t.b" in line]
+    assert lines[-1] == f"invoke migrate --env=staging --plan={PLAN.digest}"
+
+
+def test_a_refused_preview_ends_with_what_refuses(environment: Environment) -> None:
+    """A plan that may not run says so last, and shows no command that would be refused."""
+    refused = Finding("lock", "shop@db1", Level.REFUSED, "held by bob", "Wait.")
+    text = render.plan_text(dataclasses.replace(PLAN, findings=(FINE, refused)), environment)
+    assert text.splitlines()[-2] == render.finding_line(refused)
+    assert text.splitlines()[-1].startswith("This plan may not run")
+    assert "--plan=" not in text
+
+
+def test_the_essentials_of_a_question_come_last(environment: Environment) -> None:
+    """Where, the database, what warns and how much changes stand below every text."""
+    lines = [line.text for line in render.question(PLAN, environment)]
+    texts = [n for n, line in enumerate(lines) if line.startswith("      | ")]
+    assert [lines[n] for n in texts] == ["      | ALTER TABLE t", "      |   ADD c INT"]
+    after = "\n".join(lines[texts[-1] :])
+    for said in (
+        "where releases are tried",
+        "database shop at",
+        render.finding_line(LAGGING),
+        PLAN.digest,
+        "2 of 3 steps",
+    ):
+        assert said in after
+
+
+def test_every_preview_can_be_had_whole() -> None:
+    """Each command that changes something takes --full, which its preview may speak of."""
+    for name, task in tasks.namespace.tasks.items():
+        options = inspect.signature(task.body).parameters
+        assert "plan" not in options or "full" in options, name
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 rows"), (1, "1 row"), (2000, "2,000 rows")])
+def test_one_is_no_plural(count: int, said: str) -> None:
+    """A count agrees with its noun."""
+    assert counted(count, "row") == said
