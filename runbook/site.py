@@ -11,7 +11,7 @@ from runbook.database.connect import Database
 from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.hosts.remote import Hosts
-from runbook.inventory.secrets import read_secret
+from runbook.inventory.secrets import SecretError, read_secret
 from runbook.sql import change as changes
 from runbook.sql.change import Change
 
@@ -60,14 +60,22 @@ def opened(environment: Environment) -> Iterator[Site]:
 
 
 def _once(environment: Environment) -> Callable[[], str]:
-    """Return what reads the password when first asked, once, whichever threads ask."""
-    known: list[str] = []
+    """Return what reads the password when first asked, once, whichever threads ask.
+
+    Where it cannot be had, everybody is told so, and nobody tries again.
+    """
+    known: list[str | SecretError] = []
     lock = Lock()
 
     def password() -> str:
         with lock:
             if not known:
-                known.append(read_secret(environment.database.password))
+                try:
+                    known.append(read_secret(environment.database.password))
+                except SecretError as error:
+                    known.append(error)
+            if isinstance(known[0], SecretError):
+                raise known[0]
             return known[0]
 
     return password

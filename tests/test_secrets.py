@@ -6,13 +6,19 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from runbook.environment import Secret
+from runbook.inventory import load
 from runbook.inventory.secrets import LONGEST, SecretError, read_secret
+from runbook.site import opened
+from tests.inventories import GOOD, write
+from tests.support import PROJECT
 
+SHIPPED = PROJECT / "sql" / "attendance"
 SOURCE = "inventory.yaml:12"
 
 
@@ -179,3 +185,15 @@ def test_a_command_can_ask_nothing_and_complains_to_the_terminal() -> None:
         cwd=Path(__file__).parent.parent,
     )
     assert (done.stdout, done.stderr) == ("it\n", "why\n")
+
+
+def test_a_password_that_cannot_be_had_is_asked_for_once(tmp_path: Path) -> None:
+    """However many connections want it, its command fails once, and each is told."""
+    ran = tmp_path / "ran"
+    text = GOOD.replace("{env: DB_PASSWORD}", f"{{command: echo x >> {ran}; exit 3}}")
+    environment = load(write(tmp_path, text)).environment("staging")
+    with opened(replace(environment, change=SHIPPED)) as site:
+        for _ in range(2):
+            with pytest.raises(SecretError, match="ended with status 3"):
+                site.password()
+    assert ran.read_text() == "x\n"

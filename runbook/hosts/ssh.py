@@ -17,6 +17,7 @@ import paramiko
 from fabric.connection import derive_shorthand
 from invoke.exceptions import Exit as InvokeExit
 from paramiko.config import SSH_PORT
+from paramiko.ssh_exception import NoValidConnectionsError
 
 from runbook.environment import Environment, Host
 from runbook.errors import Refusal, UsageError
@@ -98,9 +99,18 @@ def _open(environment: Environment, host: Host, hop: fabric.Connection, onward: 
                 "the inventory's known_hosts.",
             ) from error
         raise Refusal(
-            f"{here}: no SSH connection ({error or type(error).__name__})",
-            advice=environment.about or "Is the host up, and is its address right?",
+            f"{here}: no SSH connection ({_why(error)})",
+            advice="Is it up, and is its address right? "
+            f"{environment.name} is: {environment.about}",
         ) from error
+
+
+def _why(error: Exception) -> str:
+    """Return in words why a connection could not be made."""
+    if isinstance(error, NoValidConnectionsError):  # one for every address that the name has
+        error = next(iter(error.errors.values()))
+    told = error.strerror if isinstance(error, OSError) else str(error)
+    return told or type(error).__name__
 
 
 def _connection(environment: Environment, host: Host) -> fabric.Connection:

@@ -42,6 +42,7 @@ def build(name: str, at: Place, fields: Fields, root: Path) -> Environment:
     """
     builder = _Builder(fields, root)
     environment = builder.environment(name, f"{at.file}:{at.line}")
+    builder.tell_missing()
     builder.mistakes.report(advice=f"{name} is: {environment.about}")
     return environment
 
@@ -53,6 +54,7 @@ class _Builder:
         self.fields = fields
         self.root = root
         self.mistakes = Gathered()
+        self.missing: dict[Path, dict[str, Place]] = {}
 
     def environment(self, name: str, source: str) -> Environment:
         fields = self.fields
@@ -138,7 +140,7 @@ class _Builder:
         path = self._path(written)
         if not is_there(path):
             what = "folder" if is_there is Path.is_dir else "file"
-            self.mistakes.add(fields.where(key).error(f"there is no {what} {path}"))
+            self._misses(path, fields.where(key), f"there is no {what} {path}")
         return path
 
     def _value(self, value: T | InFile[T]) -> T | None:
@@ -152,6 +154,8 @@ class _Builder:
             if has_invisible_characters(held):
                 raise ValueError
             parsed: T = value.word.parse(held)
+        except FileNotFoundError:
+            self._misses(path, value.place, f"there is no file {path}")
         except OSError as error:
             self.mistakes.add(value.place.error(f"cannot read {path}: {error.strerror}"))
         except ValueError:
@@ -160,6 +164,21 @@ class _Builder:
         else:
             return parsed
         return None
+
+    def _misses(self, path: Path, at: Place, message: str) -> None:
+        """Keep that `path` is not there, under the outermost folder that is not there either."""
+        absent = path
+        while not absent.parent.exists():
+            absent = absent.parent
+        self.missing.setdefault(absent, {}).setdefault(message, at)
+
+    def tell_missing(self) -> None:
+        """Make a mistake of every missing file; of a whole missing folder, one."""
+        for absent, wanted in self.missing.items():
+            message, at = next(iter(wanted.items()))
+            if len(wanted) > 1:
+                message = f"there is no {absent}, which holds {len(wanted)} of the files named here"
+            self.mistakes.add(at.error(message))
 
 
 def _policy(policy: Fields) -> Policy:

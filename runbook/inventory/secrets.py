@@ -10,6 +10,7 @@ import selectors
 import signal
 import stat
 import subprocess
+import sys
 import time
 import unicodedata
 from contextlib import suppress
@@ -88,12 +89,17 @@ def _from_file(path: Path, secret: Secret) -> bytes:
 
 
 def _from_command(command: str, timeout: float, secret: Secret) -> bytes:
-    """Run `command` by sh; it can ask nothing, and its complaints go to the terminal."""
+    """Run `command` by sh; it can ask nothing, and its complaints go to the terminal.
+
+    They go there through us, so that they do not end up in the line that a
+    console redraws.
+    """
     try:
         process = subprocess.Popen(
             ["sh", "-c", command],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             start_new_session=True,
         )
     except OSError as error:
@@ -123,23 +129,39 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, int
     """
     output = bytearray()
     with selectors.DefaultSelector() as selector:
-        pipe = process.stdout
-        if pipe is None:
-            return b"", process.wait()
-        selector.register(pipe, selectors.EVENT_READ)
-        while len(output) <= LONGEST:
-            if not selector.select(max(0.0, deadline - time.monotonic())):
+        for pipe in filter(None, (process.stdout, process.stderr)):
+            selector.register(pipe, selectors.EVENT_READ)
+
+        def read(seconds: float) -> bool:
+            """Read what there is, for which is waited; return whether there was something."""
+            ready = selector.select(seconds)
+            for key, _ in ready:
+                chunk = os.read(key.fd, LONGEST)
+                if not chunk:
+                    selector.unregister(key.fileobj)
+                elif key.fileobj is process.stdout:
+                    output.extend(chunk)
+                else:
+                    _pass_on(chunk)
+            return bool(ready)
+
+        while process.stdout in selector.get_map():
+            if not read(max(0.0, deadline - time.monotonic())):
                 raise TimeoutError
-            chunk = os.read(pipe.fileno(), LONGEST)
-            if not chunk:
-                break
-            output += chunk
-        else:
-            return bytes(output), None
-    try:
-        return bytes(output), process.wait(max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        raise TimeoutError from None
+            if len(output) > LONGEST:
+                return bytes(output), None
+        try:
+            status = process.wait(max(0.0, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            raise TimeoutError from None
+        read(0.0)  # its last words
+    return bytes(output), status
+
+
+def _pass_on(complaint: bytes) -> None:
+    with suppress(OSError, ValueError):  # standard error may be closed
+        sys.stderr.write(complaint.decode(errors="replace"))
+        sys.stderr.flush()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
