@@ -462,7 +462,7 @@ def test_two_columns_of_one_name_are_refused(mariadb: Sandbox, tmp_path: Path) -
     """A query whose columns cannot be told apart is an error that names its file."""
     place = exporting(mariadb, tmp_path, {"twice": "SELECT 1 AS a, 2 AS A FROM users"})
     ran = place.run("export")
-    assert ran.status == 1
+    assert ran.status == 3
     assert "export/twice.sql:1: two columns are called a" in ran.document["message"]
 
 
@@ -470,7 +470,7 @@ def test_a_query_that_does_not_run_is_named(mariadb: Sandbox, tmp_path: Path) ->
     """A query with a mistake is an error with its file, line and the server's words."""
     place = exporting(mariadb, tmp_path, {"wrong": "SELECT nothing FROM users"})
     ran = place.run("export")
-    assert ran.status == 1
+    assert ran.status == 3
     assert "export/wrong.sql:1" in ran.document["message"]
     assert "Unknown column" in ran.document["message"]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from runbook.database.fields import FLOAT, Field
 from runbook.database.sessions import Session, as_text
-from runbook.errors import StepFailed
+from runbook.errors import Refusal
 from runbook.exports.queries import Census, Column, Query
 from runbook.sql.text import quote_name, quote_string
 
@@ -20,12 +20,12 @@ def describe(session: Session, stem: str, select: str, origin: str = "") -> Quer
     """Return a query with its columns, which the server is asked for without any row.
 
     Raises:
-        StepFailed: the query does not run, or two of its columns have one name.
+        Refusal: the query does not run, or two of its columns have one name.
     """
     fields = _fields(session, select)
     names = [field.name.lower() for field in fields]
     if twice := next((name for name in names if names.count(name) > 1), None):
-        raise StepFailed(
+        raise Refusal(
             f"{origin}: two columns are called {twice}", advice="Tell them apart with AS."
         )
     types = _types(session, {field.table for field in fields if field.table})

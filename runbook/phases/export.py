@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runbook.database.sessions import Session, SqlError
 from runbook.database.settings import snapshot_settings
 from runbook.environment import Environment
-from runbook.errors import StepFailed
+from runbook.errors import Refusal
 from runbook.exports import saved as exports
 from runbook.exports.queries import Census, Query
 from runbook.exports.saved import MANIFEST, SCRIPT, Saved
@@ -19,6 +19,7 @@ from runbook.perform.export import CLOCK
 from runbook.site import Site
 from runbook.sql import guards
 from runbook.sql.guards import Choice
+from runbook.sql.sources import sources
 from runbook.steps import Export, FetchExport, Finding, Level, Plan
 from runbook.units import counted
 
@@ -72,7 +73,7 @@ def prepare(site: Site, options: Options) -> Plan:
     )
     step = _step(environment, change.name, facts, fresh=options.fresh)
     fetch = (_fetch(environment, change.name),) if options.fetch and facts.asked else ()
-    found = (*refused, *findings(facts))
+    found = (*refused, *unlockable(environment, facts.asked), *findings(facts))
     return Plan(environment.name, PHASE, change.name, (step, *fetch), found)
 
 
@@ -104,6 +105,31 @@ def findings(facts: Facts) -> tuple[Finding, ...]:
     return (Finding("newest export", saved.folder, Level.WARNING, saved.defect, advice),)
 
 
+def unlockable(environment: Environment, asked: tuple[Asked, ...]) -> tuple[Finding, ...]:
+    """Return the queries that a rollback could not compare while it keeps their tables locked.
+
+    It locks what the columns come from, and a server lets a locked table be
+    read once under each name that it is locked by.
+    """
+    found = []
+    for one in asked:
+        query, names = one.query, {c.alias.lower() for c in one.query.columns}
+        read = [source.alias.lower() for source in sources(query.select)]
+        if missing := [name for name in dict.fromkeys(read) if name not in names]:
+            said = f"reads {', '.join(missing)} without selecting a column straight from it"
+            advice = "Select one of its columns as well, or leave it out."
+        elif twice := [name for name in dict.fromkeys(read) if read.count(name) > 1]:
+            said = f"reads {', '.join(twice)} more than once under one name"
+            advice = "Give each of them an alias of its own."
+        else:
+            continue
+        detail = f"{said}: a rollback could not compare its rows behind the tables' lock"
+        found.append(
+            Finding(query.origin, environment.database.label, Level.REFUSED, detail, advice)
+        )
+    return tuple(found)
+
+
 def text(environment: Environment, queries: tuple[Query, ...], *, mariadb: bool) -> str:
     """Return all that an export sends: to the database, and what it leaves on the host."""
     where = exports.folder(environment, environment.change.name)
@@ -121,7 +147,7 @@ def _ask(session: Session, stem: str, choice: Choice) -> Asked:
         query = describe(session, stem, choice.text, choice.origin)
         return Asked(query, take_census(session, query), time.monotonic() - began)
     except SqlError as error:
-        raise StepFailed(
+        raise Refusal(
             f"{choice.origin}: {error.message}", advice="The query itself fails: mend the file."
         ) from error
 

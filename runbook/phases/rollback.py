@@ -148,7 +148,9 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         for one in facts.needed
         if facts.drops
     )
-    return (*undecided, *forgotten, *needed)
+    compared = tuple(loss.asked for loss in facts.losses) if facts.drops else ()
+    unlockable = export.unlockable(environment, compared)
+    return (*undecided, *forgotten, *needed, *unlockable)
 
 
 def _check(environment: Environment, facts: Facts) -> Check:

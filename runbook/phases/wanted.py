@@ -10,7 +10,7 @@ from runbook.database.dependents import replaced
 from runbook.database.ledger import Book, Entry
 from runbook.database.sessions import Session, SqlError, TimeLimit, as_text
 from runbook.environment import Environment
-from runbook.errors import StepFailed
+from runbook.errors import Refusal
 from runbook.site import Site
 from runbook.sql import guards
 from runbook.sql.change import Change, SqlFile
@@ -111,7 +111,7 @@ def _look_at(session: Session, file: SqlFile, choice: Choice) -> Wanted:
     table = target(choice.text)
     chunked = bool(user_variables(choice.text) & CHUNK)
     if chunked and table is None:
-        raise StepFailed(
+        raise Refusal(
             f"{choice.origin}: a statement over ranges must be about one table",
             advice="Join in a subquery, so that UPDATE or DELETE names one table.",
         )
@@ -149,7 +149,7 @@ def _key(session: Session, table: str, choice: Choice) -> str:
     )
     if len(names) == 1:
         return as_text(names[0][0])
-    raise StepFailed(
+    raise Refusal(
         f"{choice.origin}: {table} has no primary key of one column to cut ranges of",
         advice="Leave @chunk_from and @chunk_to out, or change one table at a time.",
     )

@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from runbook.database.sessions import LockWait, Session, SqlError, as_text
-from runbook.errors import Refusal, StepFailed
+from runbook.errors import Refusal
 from runbook.sql.change import SqlFile
 from runbook.sql.statements import Statement
 from runbook.sql.text import (
@@ -66,7 +66,7 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
     cannot be prepared (such as DROP TRIGGER on MySQL) is that statement's.
 
     Raises:
-        StepFailed: a guard itself fails, with file and line.
+        Refusal: a guard itself fails, with file and line.
     """
     choices: list[Choice] = []
     assigned: dict[str, Statement] = {}
@@ -86,7 +86,7 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
                     decided = assigned.get(variable, statement)
                     prepared[name] = _prepared(session, decided, variable)
                 case Execute(_, using) if using:
-                    raise StepFailed(
+                    raise Refusal(
                         f"{statement.source}: EXECUTE … USING cannot be shown beforehand",
                         advice="Put the values into the text with CONCAT and QUOTE.",
                     )
@@ -96,7 +96,7 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
                     pass
                 case _ if _is_select(statement.text) and take_reads:
                     choices.append(Choice(statement, statement.text))
-                case _ if is_read(statement.text):
+                case _ if is_read(statement.text) and not (take_reads and _shows(statement.text)):
                     session.execute(statement.text)
                 case _ if not choices or choices[-1].statement is not statement:
                     choices.append(Choice(statement, statement.text, *_told(session)))
@@ -106,7 +106,7 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
                 advice="invoke preflight names who; look again when that session has ended.",
             ) from error
         except SqlError as error:
-            raise StepFailed(
+            raise Refusal(
                 f"{statement.source}: {error.message}",
                 advice="The guard itself fails: mend the file.",
             ) from error
@@ -121,7 +121,7 @@ def _prepared(session: Session, statement: Statement, variable: str) -> Choice:
     text = session.value(f"SELECT @{variable}")
     found, about = _told(session)
     if text is None:
-        raise StepFailed(
+        raise Refusal(
             f"{statement.source}: @{variable} is NULL",
             advice="Its guard chose nothing: each case must yield a text.",
         )
@@ -147,7 +147,9 @@ def _check(choice: Choice, take_reads: bool) -> None:
     if choice.done or choice.refused:
         return
     kind = (leading_keywords(choice.text) or ("nothing",))[0]
-    if take_reads and not _is_select(choice.text):
+    if take_reads and kind in {"SELECT", "WITH"} and not is_read(choice.text):
+        problem = "an export only reads, and this one locks rows, takes a lock or writes a file"
+    elif take_reads and not _is_select(choice.text):
         problem = f"an export is a SELECT, not {kind}"
     elif not take_reads and kind not in CHANGES:
         problem = f"{kind} is no change of schema or rows that can stand in a plan"
@@ -155,7 +157,7 @@ def _check(choice: Choice, take_reads: bool) -> None:
         problem = f"it needs @{min(foreign)}, which only this file's own session knows"
     else:
         return
-    raise StepFailed(f"{choice.origin}: {problem}", advice="sql/README.md says what a file may do.")
+    raise Refusal(f"{choice.origin}: {problem}", advice="sql/README.md says what a file may do.")
 
 
 def _executed(
@@ -165,7 +167,7 @@ def _executed(
     if following and recognise(following.text) is None and not is_read(following.text):
         said = guard.text.lower()
         if not guard.refused and said not in {NOTHING, NOT_NEEDED} and not said.startswith(STAYS):
-            raise StepFailed(
+            raise Refusal(
                 f"{following.source}: stands right behind a guard that chose a statement itself",
                 advice="Put a SET between them, or let the guard say DO 0, DO 1 or stays: …",
             )
@@ -180,10 +182,15 @@ def _executed(
 
 def _known(prepared: dict[str, Choice], name: str, statement: Statement) -> Choice:
     if name not in prepared:
-        raise StepFailed(
+        raise Refusal(
             f"{statement.source}: EXECUTE {name}, but nothing of that name was prepared above"
         )
     return prepared[name]
+
+
+def _shows(text: str) -> bool:
+    """Whether a read has rows to show: in an export nobody would see them."""
+    return leading_keywords(text)[:1] in {("SHOW",), ("VALUES",), ("TABLE",)}
 
 
 def _is_select(text: str) -> bool:
