@@ -25,7 +25,7 @@ from pathlib import Path
 
 from sandbox.apt import Apt, Unavailable, os_release, run
 
-LAYOUT = 1
+LAYOUT = 2
 """Raised when what is unpacked changes shape, so that old folders are left aside."""
 
 
@@ -160,6 +160,9 @@ def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
         str(final / path.relative_to(root))
         for path in (*root.glob("lib/*-linux-gnu*"), *root.glob("usr/lib/*-linux-gnu*"))
     )
+    # MariaDB's clients look for the ways to log in where they would be installed.
+    found = [final / path.relative_to(root) for path in root.glob("usr/lib/*/libmariadb3/plugin")]
+    plugins = "".join(f"export MARIADB_PLUGIN_DIR={shlex.quote(str(path))}\n" for path in found)
     for program in bundle.programs:
         if not (root / program).exists():
             continue
@@ -167,7 +170,7 @@ def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
         script.parent.mkdir(parents=True, exist_ok=True)
         loader = final / loaders[0].relative_to(root)
         script.write_text(
-            "#!/bin/sh\n"
+            f"#!/bin/sh\n{plugins}"
             f'exec {shlex.quote(str(loader))} --argv0 "$0"'
             f" --library-path {shlex.quote(libraries)}"
             f' {shlex.quote(str(final / program))} "$@"\n'

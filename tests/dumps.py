@@ -134,7 +134,7 @@ def programs(sandbox: Sandbox, word: str) -> list[Process]:
         for process in marked_processes(sandbox.root)
         if any(
             argument.endswith(word.encode())
-            for argument in _read(process, "cmdline").split(b"\0")[:6]
+            for argument in read(process, "cmdline").split(b"\0")[:6]
         )
     ]
 
@@ -169,7 +169,8 @@ def _is_of_job(process: Process) -> bool:
     return target.name == "lock"
 
 
-def _read(process: Process, name: str) -> bytes:
+def read(process: Process, name: str) -> bytes:
+    """Return a file of a process in /proc, nothing when it has ended meanwhile."""
     try:
         return Path(f"/proc/{process.pid}/{name}").read_bytes()
     except OSError:

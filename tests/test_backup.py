@@ -30,6 +30,7 @@ from tests.dumps import (
     jobs_of,
     mode,
     place,
+    read,
     refused,
     the_job,
 )
@@ -189,7 +190,7 @@ def test_the_password_is_in_no_process_s_arguments_or_environment(here: Place) -
         seen = 0
         for process in marked_processes(here.sandbox.root):
             for name in ("cmdline", "environ"):
-                content = Path(f"/proc/{process.pid}/{name}").read_bytes()
+                content = read(process, name)
                 seen += len(content)
                 assert secret not in content, (process, name)
         assert seen > 1000
