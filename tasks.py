@@ -149,6 +149,23 @@ def export(
     _run(c, "export", env, json, dry_run=dry_run, full=full, plan=plan, fetch=fetch, fresh=fresh)
 
 
+@task(
+    **command,
+    help=CHANGE | FULL | {"remove": "remove the triggers that this program made, instead"},
+)
+def triggers(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    full: bool = False,
+    plan: str | None = None,
+    remove: bool = False,
+) -> None:
+    """Make the change's triggers and prove that they hold; --remove is the undo."""
+    _run(c, "triggers", env, json, dry_run=dry_run, full=full, plan=plan, remove=remove)
+
+
 @task(**command, help=CHANGE | FULL)
 def rollback(
     c: Context,
@@ -221,6 +238,7 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 
 namespace = Collection(
-    status, preflight, backup, restore, migrate, verify, validate, export, rollback, run
+    *(status, preflight, backup, restore, migrate, verify, triggers, validate),
+    *(export, rollback, run),
 )
 namespace.add_collection(sandbox, "sandbox")

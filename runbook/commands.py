@@ -12,6 +12,7 @@ from runbook.phases import (
     restore,
     rollback,
     status,
+    triggers,
     validate,
     verify,
 )
@@ -24,6 +25,7 @@ COMMANDS = {
         Phase("restore", restore.prepare),
         Phase("migrate", migrate.prepare),
         Phase("verify", verify.prepare, locks=False),
+        Phase("triggers", triggers.prepare),
         Phase("validate", validate.prepare),
         Phase("export", export.prepare),
         Phase("rollback", rollback.prepare),

@@ -17,6 +17,7 @@ from runbook.perform import (
     fetch_export,
     guarded,
     job,
+    proof,
     statement,
     trial,
 )
@@ -33,6 +34,7 @@ from runbook.steps import (
     Guarded,
     Job,
     Plan,
+    Proof,
     Record,
     Skip,
     Statement,
@@ -122,6 +124,8 @@ def perform(step: Step, run: Run) -> Result:
             return statement.perform(step, run)
         case Record():
             return statement.record(step, run)
+        case Proof():
+            return proof.perform(step, run)
         case Check():
             return check.perform(step, run)
         case Ask():

@@ -31,6 +31,9 @@ from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
 
+UNDO = {"migrate": "rollback {}", "triggers": "triggers {} --remove"}
+"""What undoes the statements of a phase, as it is typed."""
+
 
 @dataclass(frozen=True)
 class Phase:
@@ -209,13 +212,13 @@ class Invocation:
         env = f"--env={self.site.environment.name}"
         digest = f" --plan={self.options.plan}" if self.options.plan else ""
         kinds = {step["kind"] for step in self.document.steps if step["outcome"] == "changed"}
-        touched = plan.phase == "migrate" and kinds & {"statement", "chunks"}
+        touched = plan.phase in UNDO and kinds & {"statement", "chunks"}
         still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
         return "\n".join(
             (
                 *((error.advice,) if error.advice else ()),
                 f"{still}Resume: {plan.command}{digest}",
-                *((f"Undo: invoke rollback {env}",) if touched else ()),
+                *((f"Undo: invoke {UNDO[plan.phase].format(env)}",) if touched else ()),
                 f"Where it stands: invoke status {env}",
             )
         )

@@ -23,6 +23,7 @@ class Options:
     last: str = ""
     skip: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
+    remove: bool = False
 
     @property
     def flags(self) -> str:
@@ -37,5 +38,6 @@ class Options:
             f" --until={shlex.quote(self.last)}" if self.last else "",
             *(f" --skip={shlex.quote(each)}" for each in self.skip),
             *(f" --answer={shlex.quote(each)}" for each in self.answer),
+            " --remove" if self.remove else "",
         )
         return "".join(said)

@@ -168,6 +168,25 @@ class Skip(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Proof(Step):
+    """A statement that must fail with `sqlstate`, in a transaction that is always rolled back.
+
+    `opening` begin the transaction and bring about what `attempt` needs;
+    `diagnose` puts the error's SQLSTATE into the user variable `variable`;
+    `closing` rolls back, however it went. All `tables` that are written must be
+    able to. `text` shows all of them.
+    """
+
+    tables: tuple[str, ...]
+    opening: tuple[str, ...]
+    attempt: str
+    sqlstate: str
+    diagnose: str
+    variable: str
+    closing: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Trial(Step):
     """A job of the application run once on `where`, and its own report held against the database.
 

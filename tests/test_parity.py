@@ -16,7 +16,7 @@ from runbook.telling import render
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, Ran, bench
 
-READS = ("SHOW", "EXPLAIN")
+READS = ("SHOW", "EXPLAIN", "SIGNAL", "GET DIAGNOSTICS")
 HARMLESS = re.compile(
     r"SET (NAMES|AUTOCOMMIT|SESSION|@|time_zone|STATEMENT max_statement_time = [\d.]+ FOR SELECT)"
     r"|PREPARE|EXECUTE|DEALLOCATE"
@@ -94,6 +94,10 @@ def statements(pending: list[dict[str, Any]]) -> list[str]:
             parts = [*step["opening"], *step["checks"], step["drop"], *step["closing"]]
             assert step["text"] == ";\n".join(parts)
             texts += parts
+        elif step["kind"] == "proof":
+            parts = [*step["opening"], step["attempt"], step["diagnose"], step["closing"]]
+            assert step["text"] == ";\n".join(parts)
+            texts += parts
     return texts
 
 
@@ -105,7 +109,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def prepare(place: Bench, phase: str) -> dict[str, Any]:
     """Bring the environment to where `phase` has something to do; return its options."""
-    if phase in {"export", "rollback", "verify", "status"}:
+    if phase in {"export", "rollback", "verify", "status", "triggers"}:
         assert place.run("migrate").status == 0
         place.sandbox.query(
             "UPDATE vaulteer.event_participants SET attendance_notes = 'x' WHERE participant_id < 9"
@@ -119,7 +123,17 @@ def prepare(place: Bench, phase: str) -> dict[str, Any]:
     return {}
 
 
-PHASES = ("preflight", "backup", "restore", "migrate", "verify", "export", "rollback", "status")
+PHASES = (
+    "preflight",
+    "backup",
+    "restore",
+    "migrate",
+    "verify",
+    "export",
+    "rollback",
+    "status",
+    "triggers",
+)
 
 
 @pytest.mark.parametrize("phase", PHASES)

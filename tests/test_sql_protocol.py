@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from runbook.sql.change import FOLDERS
+from runbook.sql import proofs
+from runbook.sql.change import FOLDERS, read
 from runbook.sql.statements import split
 from runbook.sql.text import Deallocate, is_read, leading_keywords, mentions_variable, recognise
 from tests.schemas import ATTENDANCE, CHANGES
@@ -31,7 +32,13 @@ def test_both_changes_are_complete() -> None:
 
 @each_file
 def test_a_naive_runner_sees_the_same_statements(file: Path) -> None:
-    """Cut at every semicolon, a file yields the very statements, and none begins with `--`."""
+    """Cut at every semicolon, a file yields the very statements, and none begins with `--`.
+
+    But triggers: their bodies need DELIMITER, and no migration runner is given them.
+    """
+    if file.parent.name == "triggers":
+        assert "DELIMITER $$" in file.read_text()
+        return
     pieces = [piece.strip() for piece in file.read_text().split(";") if piece.strip()]
     assert not [piece for piece in pieces if piece.startswith("--")]
     assert [[s.text for s in split(piece, file.name)] for piece in pieces] == [
@@ -53,12 +60,15 @@ def test_comments_confuse_nobody(file: Path) -> None:
 def test_every_change_of_a_file_can_be_planned(file: Path) -> None:
     """A statement is a read, a part of the guard protocol, or one of the few direct changes."""
     spans: set[str] = set()
+    if file.parent.name == "proof":
+        proofs.read(read(file, file.name))
+        return
     texts = [statement.text for statement in split(file.read_text(), file.name)]
     for before, text in zip(["", *texts], texts, strict=False):
         spans |= {v for v in ("chunk_from", "chunk_to") if f" INTO @{v} FROM " in text}
         if recognise(text) or is_read(text):
             continue
-        assert file.parent.name in {"migrate", "rollback"}, text
+        assert file.parent.name in {"migrate", "rollback", "triggers"}, text
         if leading_keywords(text)[:1] == ("UPDATE",):
             assert spans == {"chunk_from", "chunk_to"}
             assert all(mentions_variable(text, name) for name in spans)

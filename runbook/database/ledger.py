@@ -18,6 +18,8 @@ from runbook.database.sessions import Session, SqlError, Value
 from runbook.errors import Outcome, Refusal
 
 TABLE = "runbook_ledger"
+ADDING = ("migrate", "triggers")
+"""The phases whose statements add what a rollback removes."""
 NO_SUCH_COLUMN = 1054
 
 CREATE = f"""\
@@ -115,9 +117,13 @@ class Book:
     undone: float = math.inf
     """Seconds since something was last undone here."""
 
-    def of(self, change: str, phase: str = "migrate") -> tuple[Entry, ...]:
-        """Return the rows of a change's phase that were not undone, oldest first."""
-        return tuple(e for e in self.entries if e.change == change and e.phase == phase)
+    def of(self, change: str, *phases: str) -> tuple[Entry, ...]:
+        """Return the rows of a change that were not undone, oldest first.
+
+        Of these phases; else of all that add something.
+        """
+        wanted = phases or ADDING
+        return tuple(e for e in self.entries if e.change == change and e.phase in wanted)
 
     def leftovers(self, change: str) -> tuple[Entry, ...]:
         """Return the rows of a change that were started and never finished."""
@@ -191,9 +197,12 @@ class Ledger:
         self._write(CLOSE_RUN, {"outcome": outcome})
 
     def started(
-        self, statement: str, checksum: str, before: Shape | None, position: int | None = None
+        self, statement: str, checksum: str, before: Shape | None, *, phase: str = ""
     ) -> int:
-        """Say that a statement is about to run; return the row's id."""
+        """Say that a statement is about to run, of `phase` or the run's own; return the row's id.
+
+        A run of several phases keeps which of them each statement is of.
+        """
         self._write(
             STARTED,
             {
@@ -202,7 +211,8 @@ class Ledger:
                 "target": before.table if before else None,
                 "before_objects": ",".join(sorted(before.objects)) if before else None,
                 "before_ddl": before.ddl if before else None,
-                "position": position,
+                "position": None,
+                **({"phase": phase} if phase else {}),
             },
         )
         return int(str(self._session.value("SELECT LAST_INSERT_ID()")))

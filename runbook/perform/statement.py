@@ -24,9 +24,11 @@ def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = No
         Lost: the connection went away; the ledger's open row says what was in hand.
     """
     before = shape(run.writer, step.table) if step.table else None
-    row = run.ledger.started(step.origin, step.checksum, before)
+    row = run.ledger.started(step.origin, step.checksum, before, phase=step.phase)
     try:
-        _with_short_waits(step, run, attempt or (lambda: run.writer.execute(step.text)))
+        with_short_waits(
+            step.origin, step.table, run, attempt or (lambda: run.writer.execute(step.text))
+        )
     except SqlError as error:
         # It may have happened all the same, as when it is killed at its very end.
         run.ledger.finished(row, Outcome.FAILED, _added(run, before))
@@ -49,11 +51,16 @@ def record(step: Record, run: Run) -> Result:
     return Result(Outcome.CHANGED)
 
 
-def _with_short_waits(step: Statement, run: Run, attempt: Callable[[], object]) -> None:
+def with_short_waits(
+    origin: str, table: str | None, run: Run, attempt: Callable[[], object]
+) -> None:
     """Try again while the lock is held by others, never queueing long in front of anybody.
 
     A waiting ALTER makes every later query on its table wait behind it; so it
     waits for the session's few seconds only, then steps back for a while.
+
+    Raises:
+        StepFailed: the lock was not to be had in time; names who holds it.
     """
     limits = run.environment.timeouts
     give_up = time.monotonic() + limits.lock_give_up
@@ -62,14 +69,14 @@ def _with_short_waits(step: Statement, run: Run, attempt: Callable[[], object]) 
             attempt()
             return
         except LockWait as error:
-            holders = blockers(run.reader, run.environment.database.name, step.table, run.writer.id)
+            holders = blockers(run.reader, run.environment.database.name, table, run.writer.id)
             who = "; ".join(holders) or "a session that this account cannot see"
             if time.monotonic() > give_up:
                 raise StepFailed(
-                    f"{step.origin}: the lock on {step.table} was not to be had within "
+                    f"{origin}: the lock on {table} was not to be had within "
                     f"{limits.lock_give_up:g} s; blocked by {who}",
                     advice="End that session, or wait for it, then run the same command again.",
                 ) from error
-            run.waiting(f"lock on {step.table} held by {who}; stepping back, then again")
+            run.waiting(f"lock on {table} held by {who}; stepping back, then again")
             # Jitter, so that two programs that step back do not meet again.
             run.brake.pause(limits.lock_wait * random.uniform(0.5, 1.5))  # noqa: S311

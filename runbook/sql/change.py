@@ -9,7 +9,10 @@ from pathlib import Path
 from runbook.errors import UsageError
 from runbook.sql.statements import Statement, split
 
-FOLDERS = ("migrate", "verify", "export", "rollback", "validate", "trial")
+FOLDERS = (
+    *("migrate", "verify", "export", "rollback", "validate", "trial"),
+    *("triggers", "proof"),
+)
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class Change:
     rollback: tuple[SqlFile, ...]
     validate: tuple[SqlFile, ...]
     trial: tuple[SqlFile, ...]
+    triggers: tuple[SqlFile, ...]
+    proof: tuple[SqlFile, ...]
 
 
 def load(folder: Path) -> Change:
@@ -55,7 +60,7 @@ def load(folder: Path) -> Change:
     shown = "/".join(folder.parts[-2:])
     files = {
         name: tuple(
-            _read(file, f"{shown}/{name}/{file.name}")
+            read(file, f"{shown}/{name}/{file.name}")
             for file in sorted((folder / name).glob("*.sql"))
         )
         for name in FOLDERS
@@ -65,7 +70,8 @@ def load(folder: Path) -> Change:
     return Change(folder.name, **files)
 
 
-def _read(file: Path, shown: str) -> SqlFile:
+def read(file: Path, shown: str) -> SqlFile:
+    """Read one file, to be called `shown`. Raises UsageError where it cannot be read."""
     try:
         text = file.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:

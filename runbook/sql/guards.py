@@ -171,8 +171,8 @@ def _executed(
                 f"{following.source}: stands right behind a guard that chose a statement itself",
                 advice="Put a SET between them, or let the guard say DO 0, DO 1 or stays: …",
             )
-        needed = said == NOTHING
-        return (replace(guard, statement=following, text=following.text, done=not needed),)
+        done = said != NOTHING and not guard.refused
+        return (replace(guard, statement=following, text=following.text, done=done),)
     reads = not guard.done and not guard.refused and is_read(guard.text)
     if reads and not take_reads:
         session.execute(guard.text)

@@ -153,6 +153,17 @@ def target(text: str) -> str | None:
     return found[0].identifier
 
 
+def trigger(text: str) -> str | None:
+    """Return the trigger that a CREATE or DROP TRIGGER is about, without quotes."""
+    tokens = tokenize(text)
+    words = [token.word for token in tokens]
+    if words[:1] not in (["CREATE"], ["DROP"]) or "TRIGGER" not in words:
+        return None
+    rest = tokens[words.index("TRIGGER") + 1 :]
+    named = [token for token in rest if token.word not in {"IF", "NOT", "EXISTS"}]
+    return named[0].identifier if named else None
+
+
 def where_clause(text: str) -> str | None:
     """Return the condition of an UPDATE or DELETE: after WHERE, before ORDER BY or LIMIT."""
     tokens = tokenize(text)

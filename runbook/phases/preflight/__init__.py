@@ -10,7 +10,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from runbook.database.sessions import as_text
 from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.options import Options
@@ -26,12 +25,11 @@ from runbook.phases.preflight import (
     tables,
 )
 from runbook.phases.preflight.activity import Activity
-from runbook.phases.preflight.grants import parse as parse_grants
 from runbook.phases.preflight.hosts import HostFacts
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.replicas import Replication
 from runbook.phases.preflight.runs import Runs
-from runbook.phases.preflight.seen import Unseen, rows
+from runbook.phases.preflight.seen import Unseen
 from runbook.phases.preflight.tables import Tables
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
@@ -125,15 +123,8 @@ def _servers(
 def _database(site: Site, ours: int | None, guards: bool) -> DatabaseFacts:
     environment = site.environment
     with site.database.reader() as session:
-        facts = server.look(session)
-        lines = rows(session, "SHOW GRANTS")
-        grants = parse_grants(
-            () if isinstance(lines, Unseen) else [as_text(row[0]) for row in lines],
-            wildcards=not facts.partial_revokes,
-            merged=facts.roles and not facts.server.is_mariadb,
-        )
         return DatabaseFacts(
-            Account(facts, grants),
+            needs.look(session),
             activity.look(session, environment.policy.max_transaction_age, ours),
             runs.look(session, environment, ours),
             replicas.look(session),

@@ -12,7 +12,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runbook.database.ledger import TABLE as LEDGER
+from runbook.database.sessions import Session, as_text
+from runbook.phases.preflight import server
 from runbook.phases.preflight.grants import Grants
+from runbook.phases.preflight.grants import parse as parse_grants
+from runbook.phases.preflight.seen import Unseen, rows
 from runbook.phases.preflight.server import ServerFacts
 from runbook.sql.text import quote_name
 from runbook.steps import Finding, Level
@@ -61,6 +65,18 @@ class Account:
         return name.replace("_", "\\_").replace("%", "\\%")
 
 
+def look(session: Session) -> Account:
+    """Ask the server who we are there and what we may do."""
+    facts = server.look(session)
+    lines = rows(session, "SHOW GRANTS")
+    grants = parse_grants(
+        () if isinstance(lines, Unseen) else [as_text(row[0]) for row in lines],
+        wildcards=not facts.partial_revokes,
+        merged=facts.roles and not facts.server.is_mariadb,
+    )
+    return Account(facts, grants)
+
+
 def findings(
     where: str, account: Account, tables: tuple[str, ...], *, views: bool, references: bool
 ) -> Iterator[Finding]:
@@ -75,7 +91,7 @@ def findings(
         where, account, "export", ("SELECT",), "the rows that a rollback destroys cannot be saved"
     )
     yield _simple(where, account, "rollback", ROLLBACK, "a rollback would stop half-way")
-    yield _triggers(where, account)
+    yield triggers(where, account, ())
     yield _restore(where, account)
 
 
@@ -152,20 +168,32 @@ def _simple(
     return Finding(f"grants: {phase}", where, Level.OK, ", ".join(wanted))
 
 
-def _triggers(where: str, account: Account) -> Finding:
-    facts = account.facts
-    if not account.grants.holds("TRIGGER", account.database):
-        return _simple(where, account, "triggers", ("TRIGGER",), "no trigger can be made")
+def triggers(
+    where: str, account: Account, tables: tuple[str, ...], level: Level = Level.WARNING
+) -> Finding:
+    """Say whether the account may make triggers on `tables`, or on all; if not, at `level`."""
+    facts, what = account.facts, "grants: triggers"
+    lacks = [
+        on for on in tables or (None,) if not account.grants.holds("TRIGGER", facts.database, on)
+    ]
+    if lacks:
+        return Finding(
+            what,
+            where,
+            level,
+            f"missing on {facts.database}: TRIGGER; no trigger can be made",
+            account.grant(("TRIGGER",)),
+        )
     if facts.binary_log and not facts.trusts_creators and not account.grants.holds("SUPER"):
         return Finding(
-            "grants: triggers",
+            what,
             where,
-            Level.WARNING,
+            level,
             "TRIGGER is there, but with binary logging on the server refuses triggers of an "
             "account without SUPER (error 1419)",
             "As the server's administrator: SET GLOBAL log_bin_trust_function_creators = 1;",
         )
-    return Finding("grants: triggers", where, Level.OK, "TRIGGER")
+    return Finding(what, where, Level.OK, "TRIGGER")
 
 
 def _restore(where: str, account: Account) -> Finding:

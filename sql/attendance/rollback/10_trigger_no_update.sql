@@ -2,6 +2,8 @@
    its table. MySQL cannot PREPARE a DROP TRIGGER, so it stands after its guard.
    DO 0 says that it is needed, DO 1 that it has nothing to drop. A trigger that
    was there before stays: that text is no SQL, so mysql stops this file here.
+   What an interrupted run added counts too: its row of the ledger was never
+   finished, and it is there now and was not before.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
 SET @object = 'trigger trg_event_attendance_audit_no_update';
@@ -13,12 +15,14 @@ SET @found = CASE
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'attendance' AND undone_at IS NULL
       AND (FIND_IN_SET('trigger:trg_event_attendance_audit_no_update', added)
-        OR FIND_IN_SET('table:event_attendance_audit', added))) THEN 'added by migrate'
+        OR FIND_IN_SET('table:event_attendance_audit', added)
+        OR finished_at IS NULL AND target = 'event_attendance_audit'
+          AND NOT FIND_IN_SET('trigger:trg_event_attendance_audit_no_update', before_objects))) THEN 'added by the runbook'
   ELSE 'was there before, stays'
 END;
 SET @ddl = CASE @found
   WHEN 'absent' THEN 'DO 1'
-  WHEN 'added by migrate' THEN 'DO 0'
+  WHEN 'added by the runbook' THEN 'DO 0'
   ELSE 'stays: trg_event_attendance_audit_no_update was there before'
 END;
 PREPARE step FROM @ddl;
