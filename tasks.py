@@ -190,6 +190,7 @@ def rollback(
         "skip": 'a phase to leave out and why, as "smoke: no test data"; may be repeated',
         "answer": 'a manual step answered beforehand, as "snapshot: snap-12"; may be repeated',
         "fresh": "take a new backup even when one is young enough",
+        "triggers": "make the change's append-only triggers as well",
         "event": "what validate tries the application's job on",
     },
 )
@@ -205,6 +206,7 @@ def run(
     from_: str = "",
     until: str = "",
     fresh: bool = False,
+    triggers: bool = False,
     event: str = "",
 ) -> None:
     """The whole maintenance window: every phase in order, one plan, one confirmation."""
@@ -221,6 +223,7 @@ def run(
         skip=tuple(skip),
         answer=tuple(answer),
         fresh=fresh,
+        triggers=triggers,
         event=event,
     )
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+
+NO_PART = {"dry_run", "plan", "as_json", "full"}
+"""Options that decide how a plan is handled or shown, and not what it holds."""
+TYPED = {"first": "from", "last": "until"}
+"""What is typed for an option, where Python or the code has another word for it."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +29,22 @@ class Options:
     last: str = ""
     skip: tuple[str, ...] = ()
     answer: tuple[str, ...] = ()
+    triggers: bool = False
     remove: bool = False
 
     @property
     def flags(self) -> str:
         """The options that decide what a plan holds, as they are typed."""
-        said = (
-            " --fetch" if self.fetch else "",
-            " --fresh" if self.fresh else "",
-            f" --backup={shlex.quote(self.backup)}" if self.backup != "latest" else "",
-            f" --into={shlex.quote(self.into)}" if self.into else "",
-            f" --event={shlex.quote(self.event)}" if self.event else "",
-            f" --from={shlex.quote(self.first)}" if self.first else "",
-            f" --until={shlex.quote(self.last)}" if self.last else "",
-            *(f" --skip={shlex.quote(each)}" for each in self.skip),
-            *(f" --answer={shlex.quote(each)}" for each in self.answer),
-            " --remove" if self.remove else "",
-        )
-        return "".join(said)
+        return "".join(f" {flag}" for flag in self._flags())
+
+    def _flags(self) -> Iterator[str]:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if field.name in NO_PART or value == field.default:
+                continue
+            flag = "--" + TYPED.get(field.name, field.name).replace("_", "-")
+            if value is True:
+                yield flag
+            else:
+                texts = value if isinstance(value, tuple) else (value,)
+                yield from (f"{flag}={shlex.quote(str(text))}" for text in texts)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runbook.environment import Environment, Manual
 from runbook.options import Options
 from runbook.order import ORDER, left_out, named
-from runbook.phases import ahead, backup, migrate, validate, verify
+from runbook.phases import ahead, backup, migrate, triggers, validate, verify
 from runbook.site import Site
 from runbook.sql.change import Change
 from runbook.steps import Ask, Finding, Plan, Skip, Step
@@ -59,16 +59,31 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
         (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted))
     )
     parts["verify"] = Part(verify.steps(environment, change))
+    if change.triggers and "triggers" not in why:
+        parts["triggers"] = _triggers(site, environment, change, asked=options.triggers)
     if "validate" not in why:
-        parts["validate"] = _validate(site, environment, change, options.event)
+        proven = "triggers" in parts and bool(parts["triggers"].steps)
+        parts["validate"] = _validate(site, environment, change, options.event, proven=proven)
     return {name: parts.get(name, Part(without=why.get(name, ""))) for name in ORDER}
 
 
-def _validate(site: Site, environment: Environment, change: Change, event: str) -> Part:
+def _triggers(site: Site, environment: Environment, change: Change, *, asked: bool) -> Part:
+    facts = triggers.look(site)
+    if not asked and not facts.standing:
+        return Part(without="not asked for: --triggers makes them")
+    return Part(triggers.steps(environment, change, facts), triggers.findings(environment, facts))
+
+
+def _validate(
+    site: Site, environment: Environment, change: Change, event: str, *, proven: bool
+) -> Part:
+    """Return the validation; what triggers prove is left to their own phase, where it is there."""
     facts = validate.look(site, event)
+    proofs = () if proven else validate.proofs(environment, facts)
+    unguarded = () if proven else validate.unguarded(environment, facts)
     return Part(
-        validate.steps(environment, change, facts, event),
-        validate.findings(environment, change, facts, event),
+        (*proofs, *validate.steps(environment, change, facts, event)),
+        (*unguarded, *validate.findings(environment, change, facts, event)),
     )
 
 

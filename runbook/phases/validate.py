@@ -9,7 +9,7 @@ from runbook.database.trials import subject
 from runbook.environment import Environment, Validation
 from runbook.errors import UsageError
 from runbook.options import Options
-from runbook.phases import verify
+from runbook.phases import proof, triggers, verify
 from runbook.site import Site
 from runbook.sql.change import Change, SqlFile
 from runbook.sql.text import quote_string
@@ -22,9 +22,19 @@ FILES = ("subject", "before", "after")
 
 @dataclass(frozen=True)
 class Facts:
-    """What the job would be tried on as things are now; empty when there is nothing."""
+    """What a look found.
 
+    `triggers` is None where the change has none; `subject` is what the job
+    would be tried on as things are now, empty when there is nothing.
+    """
+
+    triggers: triggers.Facts | None = None
     subject: str = ""
+
+    @property
+    def guarded(self) -> bool:
+        """Whether every trigger of the change stands as the change wants it."""
+        return self.triggers is not None and all(c.done for _, c in self.triggers.choices)
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -35,27 +45,55 @@ def prepare(site: Site, options: Options) -> Plan:
         environment.name,
         PHASE,
         change.name,
-        (*verify.steps(environment, change), *steps(environment, change, facts, options.event)),
-        findings(environment, change, facts, options.event),
+        (
+            *verify.steps(environment, change),
+            *proofs(environment, facts),
+            *steps(environment, change, facts, options.event),
+        ),
+        (*unguarded(environment, facts), *findings(environment, change, facts, options.event)),
     )
 
 
 def look(site: Site, event: str) -> Facts:
-    """See what the job would be tried on; read-only."""
+    """See which triggers stand, and what the job would be tried on; read-only."""
+    standing = triggers.look(site) if site.change.triggers else None
     step = _trial(site.environment, site.change, Facts(), event)
     if step is None:
-        return Facts()
+        return Facts(standing)
     try:
         with site.database.reader() as session:
-            return Facts(subject(session, event, step.subject))
+            return Facts(standing, subject(session, event, step.subject))
     except SqlError:  # the run itself will say it, where it still is so
-        return Facts()
+        return Facts(standing)
 
 
 def steps(environment: Environment, change: Change, facts: Facts, event: str) -> tuple[Step, ...]:
     """Return the trial of the job, then the checks of the change's `validate/`."""
     step = _trial(environment, change, facts, event)
     return (*((step,) if step else ()), *verify.checks(environment, PHASE, change.validate))
+
+
+def proofs(environment: Environment, facts: Facts) -> tuple[Step, ...]:
+    """Return the proof that the triggers hold, where they stand."""
+    if facts.triggers is None or not facts.guarded:
+        return ()
+    return proof.steps(environment, facts.triggers.attempts, PHASE)
+
+
+def unguarded(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    """Say where nothing keeps the change's rows from being changed later."""
+    if facts.triggers is None or facts.guarded:
+        return ()
+    tables = ", ".join(triggers.guarded(facts.triggers))
+    return (
+        Finding(
+            "append-only",
+            environment.database.label,
+            Level.WARNING,
+            f"the triggers that keep {tables} append-only do not stand, so nothing is proven of it",
+            f"invoke triggers --env={environment.name} makes and proves them.",
+        ),
+    )
 
 
 def findings(
