@@ -73,9 +73,12 @@ class Run:
         """
         if time.monotonic() - self._beat[0] < every:
             return
-        if self.writer.value(HOLDS_LOCK, (lock_name(self.environment),)) != 1:
-            raise Lost(
-                f"the lock of {self.environment.name} was lost",
-                advice="Somebody else may be running here now: invoke status says who.",
-            )
+        advice = "Somebody else may be running here now: invoke status says who."
+        try:
+            held = self.writer.value(HOLDS_LOCK, (lock_name(self.environment),)) == 1
+        except Lost as error:
+            message = f"the lock of {self.environment.name} was lost: {error.message}"
+            raise Lost(message, advice=advice) from error
+        if not held:
+            raise Lost(f"the lock of {self.environment.name} was lost", advice=advice)
         self._beat[0] = time.monotonic()

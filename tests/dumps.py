@@ -57,22 +57,28 @@ class Place:
 
     def perform(self, *steps: Step) -> list[Result]:
         """Perform steps one by one, holding the environment's lock as a run does."""
+        with self.running() as run:
+            return [perform(step, run) for step in steps]
+
+    @contextmanager
+    def running(self) -> Iterator[Run]:
+        """Hold the environment's lock, and hand over what performers are handed."""
+        names = ("phase", "change", "plan", "operator", "host")
         with self.site.database.writer() as writer:
             lock.take(writer, self.site.environment)
-            run = Run(
+            yield Run(
                 id="test",
                 environment=self.site.environment,
                 hosts=self.site.hosts,
                 database=self.site.database,
                 writer=writer,
                 reader=self.site.reader,
-                ledger=Ledger(writer, {}),
+                ledger=Ledger(writer, {"run": "test", **dict.fromkeys(names, "")}),
                 credentials=lambda: client_options(self.site.environment, self.site.password()),
                 brake=self.brake,
                 tell=self.told.append,
                 ask=str,
             )
-            return [perform(step, run) for step in steps]
 
     def start(self, job: Job) -> str:
         """Start a job by its text alone and return what that said."""

@@ -34,14 +34,20 @@ LOST = {
     1927,  # MariaDB: ER_CONNECTION_KILLED
 }
 LOCK_WAIT = {server_errors.LOCK_WAIT_TIMEOUT, server_errors.LOCK_DEADLOCK}
-KILLED = {server_errors.QUERY_INTERRUPTED, 1969, 3024}  # a look's own time limit
+TIME_LIMITS = {1969, 3024}  # MariaDB's max_statement_time, MySQL's max_execution_time
+
+
+ADVICE = {
+    server_errors.QUERY_INTERRUPTED: "Somebody ended this statement (KILL QUERY). Ask who and why, "
+    "then run the same command again.",
+}
 
 
 class SqlError(StepFailed):
     """The server refused a statement; `code` is its error number."""
 
     def __init__(self, code: int, message: str) -> None:
-        super().__init__(f"error {code}: {message}")
+        super().__init__(f"error {code}: {message}", advice=ADVICE.get(code, ""))
         self.code = code
 
 
@@ -175,7 +181,7 @@ def translated() -> Iterator[None]:
         code, message = _code(error)
         if code in LOST:
             raise _lost(error) from error
-        kind = LockWait if code in LOCK_WAIT else TimeLimit if code in KILLED else SqlError
+        kind = LockWait if code in LOCK_WAIT else TimeLimit if code in TIME_LIMITS else SqlError
         raise kind(code, message) from error
     except (OSError, EOFError) as error:
         raise _lost(error) from error

@@ -18,7 +18,7 @@ def perform(step: Check, run: Run) -> Result:
     try:
         rows = tuple(row for text in step.statements for row in check_rows(run.reader, text))
     except SqlError as error:
-        raise StepFailed(f"{step.origin}: {error.message}") from error
+        raise StepFailed(f"{step.origin}: {error.message}", advice=error.advice) from error
     if not rows:
         raise StepFailed(f"{step.origin}: the check returned no row, so it proves nothing")
     wrong = tuple(row for row in rows if not row.holds)

@@ -67,7 +67,8 @@ def perform(step: Chunks, run: Run) -> Result:
     except SqlError as error:
         raise StepFailed(
             f"{step.origin}: {error.message}",
-            advice=f"Done up to key {start - 1}; run the same command again to continue there.",
+            advice=f"{error.advice} Done up to key {start - 1}; run the same command again to "
+            "continue there.".strip(),
         ) from error
     run.ledger.finished(row, Outcome.CHANGED)
     return Result(Outcome.CHANGED if changed else Outcome.OK, f"{counted(changed, 'row')} changed")

@@ -148,7 +148,8 @@ def _ask(session: Session, stem: str, choice: Choice) -> Asked:
         return Asked(query, take_census(session, query), time.monotonic() - began)
     except SqlError as error:
         raise Refusal(
-            f"{choice.origin}: {error.message}", advice="The query itself fails: mend the file."
+            f"{choice.origin}: {error.message}",
+            advice=error.advice or "The query itself fails: mend the file.",
         ) from error
 
 

@@ -108,7 +108,7 @@ def choose(session: Session, file: SqlFile, *, take_reads: bool = False) -> tupl
         except SqlError as error:
             raise Refusal(
                 f"{statement.source}: {error.message}",
-                advice="The guard itself fails: mend the file.",
+                advice=error.advice or "The guard itself fails: mend the file.",
             ) from error
     if guard:
         choices += _executed(session, guard, None, take_reads)
