@@ -36,9 +36,10 @@ $(READY): requirements.lock
 lock:
 	@folder=$$(mktemp -d) && trap 'rm -rf "$$folder"' EXIT && \
 	$(PYTHON) -m venv "$$folder" && "$$folder/bin/pip" install --quiet uv && \
-	"$$folder/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 \
-	  --generate-hashes --no-emit-index-url --no-annotate --group dev \
-	  --custom-compile-command "make lock" --output-file requirements.lock pyproject.toml
+	compile() { "$$folder/bin/uv" pip compile --quiet --upgrade --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" "$$@"; } && \
+	compile --group dev --output-file requirements.lock pyproject.toml && \
+	compile --group pyproject.toml:node --output-file sandbox/node.lock
 
 clean:
 	@[ ! -e .sandbox ] || $(PYTHON) -m sandbox.guard .sandbox < /dev/null

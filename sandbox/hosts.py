@@ -7,7 +7,7 @@ import pwd
 import shlex
 import socket
 import subprocess
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +16,13 @@ from sandbox.processes import MARK, Process, StartFailed, recorded, spawn, tail,
 from sandbox.programs import SshPrograms
 
 NAMES = ("db1", "app1", "app2")
+SYSTEM_PATH = "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
 SFTP = "subsystem:sftp"
 """What stands for the sftp subsystem among the commands of a host."""
 HOST = "RUNBOOK_SANDBOX_HOST"
 """Environment variable of a host's sessions; its value is the host's folder."""
+APP_HOME = "APP_HOME"
+"""Likewise; its value is where the application lives on that host, if any is deployed."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,15 @@ class SshHost:
         process = recorded(self.folder)
         return process if process and process.alive() else None
 
+    def environment(self) -> Mapping[str, str]:
+        """Return what every session on this host finds in its environment."""
+        return {
+            "PATH": f"{self.sandbox / 'bin'}:{SYSTEM_PATH}",
+            MARK: str(self.sandbox),
+            HOST: str(self.folder),
+            APP_HOME: str(self.folder / "app"),
+        }
+
     def known_host(self) -> str:
         """Return the line for known_hosts."""
         kind, key = (self.folder / "host_key.pub").read_text().split()[:2]
@@ -90,7 +102,6 @@ class SshHost:
             return False
 
     def _config(self) -> Iterable[str]:
-        path = f"{self.sandbox / 'bin'}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
         yield f"Port {self.port}"
         yield "ListenAddress 127.0.0.1"
         yield "PidFile none"
@@ -102,7 +113,8 @@ class SshHost:
         yield "KbdInteractiveAuthentication no"
         yield "PermitRootLogin prohibit-password"
         # bash reads the operator's ~/.bashrc for sshd's sessions unless SHLVL says it is nested.
-        yield f'SetEnv "PATH={path}" "{MARK}={self.sandbox}" SHLVL=1 "{HOST}={self.folder}"'
+        variables = [f'"{name}={value}"' for name, value in self.environment().items()]
+        yield f"SetEnv {' '.join(variables)} SHLVL=1"
         yield f"Subsystem sftp {SFTP}"
         yield f"ForceCommand {shlex.quote(str(self.folder / 'session'))}"
         if self.programs.session:

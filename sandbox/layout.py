@@ -11,20 +11,12 @@ from pathlib import Path
 
 from sandbox import programs
 from sandbox.apt import Unavailable
-from sandbox.hosts import HOST, NAMES, SshHost, client_config, make_key
-from sandbox.processes import MARK
+from sandbox.hosts import NAMES, SshHost, client_config, make_key
 from sandbox.programs import DatabasePrograms, Flavour
 
 ACCOUNTS = ("root", "migrator", "app")
-APP_HEALTH = f"""\
-#!/bin/sh
-# The application's health on this host: not declared ill, and it reaches its database.
-if ! [ -e "${HOST}/healthy" ]; then
-    echo "the application on ${{{HOST}##*/}} is ill" >&2
-    exit 1
-fi
-exec mysql --defaults-extra-file="${MARK}/app.cnf" --execute "SELECT 1" vaulteer > /dev/null
-"""
+BIN = Path(__file__).with_name("bin")
+"""Programs of our own that the hosts have."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +42,6 @@ def lay(root: Path, settings: Settings, database: DatabasePrograms) -> None:
     (root / "database.port").write_text(f"{port}\n")
     for name, program in _programs(database).items():
         (root / "bin" / name).symlink_to(program)
-    health = root / "bin" / "app-health"
-    health.write_text(APP_HEALTH)
-    health.chmod(0o755)
     make_key(programs.openssh(), root / "id_ed25519")
 
 
@@ -78,6 +67,7 @@ def saved(root: Path) -> Settings:
 def _programs(database: DatabasePrograms) -> Mapping[str, Path]:
     """Return the programs that the hosts have, by the names under which they find them."""
     found = {"mysql": database.client, "mysqldump": database.dump}
+    found |= {program.name: program for program in BIN.iterdir()}
     if database.flavour == "mariadb":
         found |= {"mariadb": database.client, "mariadb-dump": database.dump}
     with contextlib.suppress(Unavailable):  # gzip does as well

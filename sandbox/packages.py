@@ -18,7 +18,7 @@ import shlex
 import shutil
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -74,6 +74,17 @@ MYSQL = Bundle(
     programs=("usr/sbin/mysqld", "usr/bin/mysql", "usr/bin/mysqldump"),
     suite="sid",
 )
+GIT = Bundle(
+    name="git",
+    about="git (about 10 MB)",
+    packages=("git",),
+    programs=(
+        "usr/bin/git",
+        "usr/lib/git-core/git",
+        "usr/lib/git-core/git-upload-pack",
+        "usr/lib/git-core/git-receive-pack",
+    ),
+)
 PIP = Bundle(
     name="pip",
     about="pip and the certificate authorities",
@@ -108,16 +119,35 @@ def unpacked(bundle: Bundle) -> Path:
     interruption. Raises `Unavailable`.
     """
     folder = cache() / f"{_system()}-{bundle.name}-{_fingerprint(bundle)}"
+    if not folder.is_dir():
+        _require_apt(bundle)
+    return made_once(folder, bundle.about, lambda temporary: _fetch(bundle, temporary, folder))
+
+
+def made_once(folder: Path, about: str, make: Callable[[Path], None]) -> Path:
+    """Return `folder`, of which `make` fills a temporary one the first time.
+
+    Safe to call from several processes at once, and after an interruption.
+    Raises `Unavailable`, which names `about` where the folder can't be written.
+    """
     if folder.is_dir():
         return folder
-    _require_apt(bundle)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(folder.with_suffix(".lock"), bundle):
+        with _locked(folder.with_name(f"{folder.name}.lock"), about):
             if not folder.is_dir():
-                _fetch(bundle, folder)
+                for left in folder.parent.glob(f"{folder.name}.tmp-*"):
+                    shutil.rmtree(left)
+                temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
+                temporary.mkdir()
+                try:
+                    make(temporary)
+                    temporary.rename(folder)
+                except BaseException:
+                    shutil.rmtree(temporary, ignore_errors=True)
+                    raise
     except OSError as error:
-        raise Unavailable(f"{bundle.about}: {error}") from error
+        raise Unavailable(f"{about}: {error}") from error
     return folder
 
 
@@ -134,20 +164,16 @@ def _require_apt(bundle: Bundle) -> None:
         )
 
 
-def _fetch(bundle: Bundle, folder: Path) -> None:
+def _fetch(bundle: Bundle, temporary: Path, folder: Path) -> None:
     started = time.monotonic()
     say(f"unpacking {bundle.about}; once, nothing is installed …")
-    for left in folder.parent.glob(f"{folder.name}.tmp-*"):
-        shutil.rmtree(left)
-    apt = Apt(folder.with_suffix(".apt"), bundle.suite)
+    apt = Apt(folder.with_name(f"{folder.name}.apt"), bundle.suite)
     debs = apt.download(bundle.packages)
-    temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
     root = temporary / "root"
-    root.mkdir(parents=True)
+    root.mkdir()
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         list(pool.map(lambda deb: run(["dpkg-deb", "-x", str(deb), str(root)]), debs))
     _write_programs(bundle, temporary, folder)
-    temporary.rename(folder)
     apt.forget()
     say(f"unpacked into {folder} in {time.monotonic() - started:.1f} s")
 
@@ -183,12 +209,12 @@ def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, bundle: Bundle) -> Iterator[None]:
+def _locked(path: Path, about: str) -> Iterator[None]:
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            say(f"waiting for another process that unpacks {bundle.about} …")
+            say(f"waiting for another process that prepares {about} …")
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import shlex
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from sandbox.apt import Unavailable
-from sandbox.packages import MYSQL, SERVERS, on_path, unpacked
+from sandbox.packages import GIT, MYSQL, SERVERS, on_path, unpacked
 
 Flavour = Literal["mariadb", "mysql"]
 
@@ -81,6 +82,12 @@ def zstd() -> Path:
     return on_path("zstd") or unpacked(SERVERS) / "bin" / "zstd"
 
 
+@cache
+def git() -> Path:
+    """Return the program git. Raises `Unavailable` with the reason."""
+    return on_path("git") or _unpacked_git()
+
+
 def _installed_mariadb() -> DatabasePrograms | None:
     server, install = on_path("mariadbd"), on_path("mariadb-install-db")
     client, dump = on_path("mariadb"), on_path("mariadb-dump")
@@ -112,6 +119,21 @@ def _unpacked_mysql() -> DatabasePrograms:
     server = base / "sbin" / "mysqld"
     client, dump = base / "bin" / "mysql", base / "bin" / "mysqldump"
     return DatabasePrograms("mysql", _version(server), server, client, dump, None, base)
+
+
+def _unpacked_git() -> Path:
+    base = unpacked(GIT)
+    script, new = base / "git", base / f"git.{os.getpid()}"
+    if not script.exists():
+        new.write_text(
+            "#!/bin/sh\n"
+            f"export GIT_EXEC_PATH={shlex.quote(str(base / 'lib' / 'git-core'))}\n"
+            f"export GIT_TEMPLATE_DIR={shlex.quote(str(base / 'share' / 'git-core/templates'))}\n"
+            f'exec {shlex.quote(str(base / "bin" / "git"))} "$@"\n'
+        )
+        new.chmod(0o755)
+        new.rename(script)
+    return script
 
 
 def _installed_openssh() -> SshPrograms | None:

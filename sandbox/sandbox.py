@@ -12,7 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import contents, privilege, programs
+from sandbox import contents, privilege, programs, releases
+from sandbox.application import Application
 from sandbox.contents import Statement
 from sandbox.databases import DatabaseServer
 from sandbox.hosts import NAMES, SshHost, user
@@ -47,6 +48,7 @@ class Sandbox:
             programs.database(settings.server), root / "database", ports["database"], root
         )
         self.hosts = {name: SshHost(name, root / name, ports[name], root, ssh) for name in NAMES}
+        self.application = Application(root, self.hosts)
 
     @classmethod
     def start(
@@ -111,17 +113,19 @@ class Sandbox:
                 self.database.start()
             else:
                 self.hosts[name].start()
-        return missing
+        return [*missing, *self.application.resume()]
 
     def reset(self, rows: int = 500, *, partial: bool = False) -> None:
         """Bring everything back to a fresh start: servers, accounts, data, folders, logs.
 
-        Connections are cut and other databases dropped. Global variables of the
+        Connections are cut and other databases dropped; the application, if it was
+        started, is gone. Global variables of the
         server that a test changed it must put back itself, apart from
         general_log, read_only and log_bin_trust_function_creators.
         """
         for process in self._others():
             process.end()
+        self.application.clear()
         self.resume()
         for host in self.hosts.values():
             host.clear()
@@ -238,6 +242,27 @@ class Sandbox:
             flag.touch()
         else:
             flag.unlink(missing_ok=True)
+
+    # The application
+
+    def start_application(self, release: str = releases.FIRST) -> None:
+        """Deploy a release on app1 and app2 and start it; returns when it is well.
+
+        `sandbox.releases` says which there are. The scheduler of its worker is
+        off, so that nothing in the database moves by itself. Raises
+        `Unavailable` when Node or what the application needs can't be had.
+        """
+        settings = {
+            "DB_HOST": "127.0.0.1",
+            "DB_PORT": str(self.database_port),
+            "DB_NAME": "vaulteer",
+            "DB_USER": "app",
+            "DB_PASSWORD": self.password("app"),
+            "MIGRATE_DB_USER": "migrator",
+            "MIGRATE_DB_PASSWORD": self.password("migrator"),
+            "SCHEDULER_SECONDS": "0",
+        }
+        self.application.start(release, settings)
 
     def _begin(self) -> None:
         lay(self.root, self.settings, self.database.programs)

@@ -112,7 +112,9 @@ SELECT
   IF(n % 10 = 0, NULL, @per_event),
   TIMESTAMPADD(HOUR, n, '2025-01-01 18:00:00'),
   TIMESTAMPADD(HOUR, n + 2, '2025-01-01 18:00:00'),
-  ELT(1 + n % 6, 'completed', 'published', 'completed', 'ongoing', 'archived', 'cancelled'),
+  /* A few have ended and nobody has completed them: event-3, event-13, event-53, event-63, … */
+  CASE n % 50 WHEN 2 THEN 'ongoing' WHEN 12 THEN 'published'
+    ELSE ELT(1 + n % 4, 'completed', 'archived', 'completed', 'cancelled') END,
   IF(n % 9 = 0, NULL, 1 + n % @users),
   TIMESTAMPADD(MINUTE, n, '2024-06-01 00:00:00')
 FROM numbers ORDER BY n;
@@ -131,13 +133,21 @@ SELECT
   n + 1,
   1 + n DIV @per_event,
   1 + (n DIV @per_event * 17 + n % @per_event) % @users,
-  ELT(1 + n % 10, 'registered', 'registered', 'attended', 'registered', 'waitlisted', 'registered',
-    'no_show', 'registered', 'cancelled', 'registered'),
+  /* event-13 has eight seats and a long waiting list */
+  IF(n DIV @per_event = 12 AND n % @per_event >= 8, 'waitlisted',
+    ELT(1 + n % 10, 'registered', 'registered', 'attended', 'registered', 'waitlisted', 'registered',
+    'no_show', 'registered', 'cancelled', 'registered')),
   TIMESTAMPADD(MINUTE, n % 500000, '2024-12-01 00:00:00'),
   IF(n % 10 = 8, TIMESTAMPADD(MINUTE, n % 500000 + 60, '2024-12-01 00:00:00'), NULL),
   CASE n % 25 WHEN 0 THEN '' WHEN 5 THEN 'vegetarian 🥕' WHEN 10 THEN 'tab\tnewline\nquote''back\\slash'
     WHEN 15 THEN '\\N' ELSE NULL END
 FROM numbers ORDER BY n;
+
+INSERT INTO events (uid, title, start_datetime, end_datetime, status) VALUES
+  ('event-nobody', 'Meeting that nobody registered for', '2025-01-02 18:00:00', '2025-01-02 20:00:00',
+    'ongoing'),
+  ('event-ahead', 'Meeting that is still ahead', '2099-01-02 18:00:00', '2099-01-02 20:00:00',
+    'published');
 
 SET foreign_key_checks = 1;
 SET unique_checks = 1;

@@ -29,9 +29,16 @@ command = {"positional": (), "auto_shortflags": False}
         "server": "mariadb or mysql",
         "rows": "how many rows event_participants gets",
         "partial": "the column attendance_status is there already, NULL in every row",
+        "application": "run the application on app1 and app2; it needs Node.js",
     },
 )
-def up(_c: Context, server: str = "mariadb", rows: str = "200000", partial: bool = False) -> None:
+def up(
+    _c: Context,
+    server: str = "mariadb",
+    rows: str = "200000",
+    partial: bool = False,
+    application: bool = True,
+) -> None:
     """Start a database server and the SSH hosts db1, app1 and app2 on loopback."""
     from sandbox.sandbox import Sandbox  # noqa: PLC0415
 
@@ -45,6 +52,8 @@ def up(_c: Context, server: str = "mariadb", rows: str = "200000", partial: bool
         else:
             _clear_leftovers()
             sandbox = Sandbox.start(ROOT, server=wanted, rows=count, partial=partial)
+            if application:
+                _start_application(sandbox)
             print("the sandbox is up")
         print(_describe(sandbox))
         print(
@@ -83,7 +92,7 @@ def status(_c: Context) -> None:
     with _errors():
         sandbox = Sandbox.attach(ROOT)
         print(_describe(sandbox))
-        if None in sandbox.processes().values():
+        if None in (*sandbox.processes().values(), *sandbox.application.processes().values()):
             raise Exit("bring back what does not run with: invoke sandbox.up", code=1)
 
 
@@ -95,7 +104,21 @@ def _describe(sandbox: Sandbox) -> str:
     for name, process in sandbox.processes().items():
         where = f"127.0.0.1:{ports[name]}" if process else "does not run"
         lines.append(f"  {name:9}{where:17}{about if name == 'database' else 'sshd'}")
+    for name, pid in sandbox.application.processes().items():
+        host, part = name.split()
+        where = f"process {pid}" if pid else "does not run"
+        lines.append(f"  {host:9}{where:17}{part}")
     return "\n".join(lines)
+
+
+def _start_application(sandbox: Sandbox) -> None:
+    """Start it where it can be had; without it the sandbox is still good for most commands."""
+    from sandbox.apt import Unavailable  # noqa: PLC0415
+
+    try:
+        sandbox.start_application()
+    except Unavailable as reason:
+        print(f"without the application: {reason}")
 
 
 def _ssh(sandbox: Sandbox) -> str:

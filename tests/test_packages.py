@@ -109,7 +109,7 @@ def test_unpacking_is_shared_and_survives_an_interruption(tmp_path: Path) -> Non
 
     with begin() as cut_off:
         deadline = time.monotonic() + 60
-        while not list(tmp_path.glob("*/*.tmp-*")) and time.monotonic() < deadline:
+        while not list(tmp_path.glob("*/*.tmp-*/root")) and time.monotonic() < deadline:
             time.sleep(0.01)
         cut_off.send_signal(signal.SIGKILL)
     assert len(list(tmp_path.glob("*/*.tmp-*"))) == 1

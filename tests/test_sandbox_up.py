@@ -48,7 +48,7 @@ def invoke(project: Path, *words: str) -> tuple[int, str, str]:
 def test_up_and_down_can_be_typed_again_and_again(project: Path) -> None:
     """A second up and a second down change nothing and say so; in between all is there."""
     assert invoke(project, "sandbox.status")[0] == 1
-    status, output, _ = invoke(project, "sandbox.up", "--rows=20", "--partial")
+    status, output, _ = invoke(project, "sandbox.up", "--no-application", "--rows=20", "--partial")
     assert (status, "the sandbox is up\n" in output) == (0, True)
     sandbox = Sandbox.attach(project / ".sandbox")
     before = sandbox.processes()
@@ -71,9 +71,24 @@ def test_up_and_down_can_be_typed_again_and_again(project: Path) -> None:
     assert not (project / ".sandbox").exists()
 
 
+def test_up_runs_the_application_and_brings_it_back(project: Path) -> None:
+    """The application runs on app1 and app2, is described, and is started again when it ended."""
+    shutil.copytree(PROJECT / "sql", project / "sql")
+    status, output, _ = invoke(project, "sandbox.up", "--rows=20")
+    assert (status, output.count("  app2     process ")) == (0, 2)
+    pids = Sandbox.attach(project / ".sandbox").application.processes()
+    assert list(pids) == ["app1 app", "app2 app", "app2 worker"]
+    pid = pids["app2 app"]
+    assert pid
+    os.kill(pid, signal.SIGKILL)
+    assert wait_until(lambda: "does not run" in invoke(project, "sandbox.status")[1], 5)
+    assert "started again: app2 app\n" in invoke(project, "sandbox.up")[1]
+    assert invoke(project, "sandbox.down")[0] == 0
+
+
 def test_servers_are_sessions_of_their_own(project: Path) -> None:
     """What `up` starts belongs to no terminal, so that the terminal's end does not end it."""
-    invoke(project, "sandbox.up", "--rows=20")
+    invoke(project, "sandbox.up", "--no-application", "--rows=20")
     processes = Sandbox.attach(project / ".sandbox").processes().values()
     pids = [process.pid for process in processes if process]
     assert len(pids) == 4
@@ -82,7 +97,7 @@ def test_servers_are_sessions_of_their_own(project: Path) -> None:
 
 def test_what_died_is_started_again_with_its_data(project: Path) -> None:
     """After a reboot or a crash, status names what does not run and up brings it back."""
-    invoke(project, "sandbox.up", "--rows=20")
+    invoke(project, "sandbox.up", "--no-application", "--rows=20")
     sandbox = Sandbox.attach(project / ".sandbox")
     sandbox.query("DELETE FROM vaulteer.event_participants WHERE participant_id > 3")
     for process in sandbox.processes().values():
@@ -102,10 +117,10 @@ def test_what_a_cut_off_up_left_is_cleared_away(project: Path) -> None:
     (root / "db1").mkdir(parents=True)
     starter = this_process()
     (root / "process.json").write_text(json.dumps({"pid": starter.pid, "started": starter.started}))
-    status, _, error = invoke(project, "sandbox.up", "--rows=20")
+    status, _, error = invoke(project, "sandbox.up", "--no-application", "--rows=20")
     assert (status, f"process {starter.pid} is starting" in error) == (1, True)
     (root / "process.json").write_text(json.dumps({"pid": starter.pid, "started": "another one"}))
-    assert invoke(project, "sandbox.up", "--rows=20")[0] == 0
+    assert invoke(project, "sandbox.up", "--no-application", "--rows=20")[0] == 0
     assert invoke(project, "sandbox.status")[0] == 0
 
 
