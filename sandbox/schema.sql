@@ -112,8 +112,8 @@ SELECT
   IF(n % 10 = 0, NULL, @per_event),
   TIMESTAMPADD(HOUR, n, '2025-01-01 18:00:00'),
   TIMESTAMPADD(HOUR, n + 2, '2025-01-01 18:00:00'),
-  /* A few have ended and nobody has completed them: event-3, event-13, event-53, event-63, … */
-  CASE n % 50 WHEN 2 THEN 'ongoing' WHEN 12 THEN 'published'
+  /* A few have ended and nobody has completed them: event-2, event-13, event-52, event-63, … */
+  CASE n % 50 WHEN 1 THEN 'published' WHEN 12 THEN 'ongoing'
     ELSE ELT(1 + n % 4, 'completed', 'archived', 'completed', 'cancelled') END,
   IF(n % 9 = 0, NULL, 1 + n % @users),
   TIMESTAMPADD(MINUTE, n, '2024-06-01 00:00:00')
@@ -143,11 +143,11 @@ SELECT
     WHEN 15 THEN '\\N' ELSE NULL END
 FROM numbers ORDER BY n;
 
-INSERT INTO events (uid, title, start_datetime, end_datetime, status) VALUES
+INSERT INTO events (uid, title, start_datetime, end_datetime, status, created_at) VALUES
   ('event-nobody', 'Meeting that nobody registered for', '2025-01-02 18:00:00', '2025-01-02 20:00:00',
-    'ongoing'),
+    'ongoing', '2024-06-01 00:00:00'),
   ('event-ahead', 'Meeting that is still ahead', '2099-01-02 18:00:00', '2099-01-02 20:00:00',
-    'published');
+    'published', '2024-06-01 00:00:00');
 
 SET foreign_key_checks = 1;
 SET unique_checks = 1;
