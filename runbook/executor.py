@@ -80,6 +80,8 @@ def _step(number: int, step: Step, run: Run) -> Result:
         if step.changes:
             run.keep_lock(every=0.0)
         result = perform(step, dataclasses.replace(run, number=number))
+        if step.changes and not isinstance(step, Statement | Record):
+            run.keep_lock(every=0.0)  # what a host did is a success only while the lock was ours
     except KeyboardInterrupt as error:
         stopped = Interrupted(
             f"stopped at once; {step.title} may still be running on {step.where}",

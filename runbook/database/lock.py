@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 from runbook.database import ledger
 from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
@@ -12,9 +14,17 @@ HOLDS_LOCK = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
 LOCK_HOLDER = "SELECT IS_USED_LOCK(%s)"
 
 
+LONGEST = 64
+"""Characters that a name of GET_LOCK may have."""
+
+
 def lock_name(environment: Environment) -> str:
-    """Return the name of an environment's lock: one a database, at most 64 characters."""
-    return f"runbook:{environment.database.name}"[:64]
+    """Return the name of an environment's lock: one a database, readable, and short enough."""
+    name = f"runbook:{environment.database.name}"
+    if len(name) <= LONGEST:
+        return name
+    sum_ = hashlib.sha256(environment.database.name.encode()).hexdigest()[:16]
+    return f"{name[: LONGEST - 17]}~{sum_}"
 
 
 def take(writer: Session, environment: Environment) -> None:

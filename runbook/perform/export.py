@@ -80,6 +80,7 @@ def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Res
             files=files,
         )
         _write(sftp, f"{part}/{MANIFEST}", exports.compose(manifest).encode())
+        run.keep_lock(every=0.0)
         sftp.posix_rename(part, final)
     except BaseException:
         with contextlib.suppress(Exception):  # the next export removes it otherwise
