@@ -26,7 +26,7 @@ from runbook.options import Options
 from runbook.run import Run
 from runbook.site import Site
 from runbook.state import private_folder
-from runbook.steps import Plan, Record, Statement
+from runbook.steps import Level, Plan, Record, Statement
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
@@ -80,6 +80,8 @@ class Invocation:
             book = ledger.read(self.site.reader)
             approval.refuse_another_plan(plan, environment, self.options.plan, book)
         approval.keep_preview(plan, environment)
+        if plan.pending and not plan.refusals:
+            self.document.next = f"{plan.command} --plan={plan.digest}"
         self.console.preview(plan, environment, full=self.options.full)
         return Outcome.REFUSED if plan.refusals else Outcome.OK
 
@@ -93,6 +95,7 @@ class Invocation:
         typed = f"invoke {plan.phase} --env={environment.name}{self.options.flags}"
         session = writer_session(environment) if plan.pending else ()
         self.document.plan = replace(plan, command=typed, session=session)
+        self.document.next = plan.next
         return self.document.plan
 
     def _look(self) -> Plan:
@@ -155,6 +158,8 @@ class Invocation:
                 if recorded:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))
                 outcome = execute(plan, run)
+            if outcome is Outcome.FAILED:
+                advice = self._what_holds_not(plan)
         except RunbookError as error:
             outcome, message, advice = error.outcome, error.message, self._what_next(plan, error)
             error.told = True
@@ -207,17 +212,25 @@ class Invocation:
         self.console.stop()
         return self.console.ask(f"{question} ")
 
+    def _what_holds_not(self, plan: Plan) -> str:
+        """Say what to do about checks that do not hold, which were told one by one."""
+        ahead = (f.detail for f in plan.findings if f.level is Level.PENDING)
+        after = (f"Next: {plan.next}",) if plan.next else ()
+        where = f"Where it stands: invoke status --env={self.site.environment.name}"
+        return "\n".join((*ahead, *after, where))
+
     def _what_next(self, plan: Plan, error: RunbookError) -> str:
         """Say what state things are in, what resumes and what undoes."""
         env = f"--env={self.site.environment.name}"
         digest = f" --plan={self.options.plan}" if self.options.plan else ""
         kinds = {step["kind"] for step in self.document.steps if step["outcome"] == "changed"}
         touched = plan.phase in UNDO and kinds & {"statement", "chunks"}
+        self.document.next = f"{plan.command}{digest}"
         still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
         return "\n".join(
             (
                 *((error.advice,) if error.advice else ()),
-                f"{still}Resume: {plan.command}{digest}",
+                f"{still}Resume: {self.document.next}",
                 *((f"Undo: invoke {UNDO[plan.phase].format(env)}",) if touched else ()),
                 f"Where it stands: invoke status {env}",
             )

@@ -266,6 +266,8 @@ class Plan:
     """What the writing session sends before the steps, and to which account and address."""
     command: str = ""
     """What a person types to make this plan, without --plan; no part of the digest."""
+    next: str = ""
+    """What a person types after this plan, where its look can tell; no part of the digest."""
 
     @property
     def digest(self) -> str:

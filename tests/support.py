@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonschema import Draft202012Validator
 
 from runbook.commands import COMMANDS
 from runbook.options import Options
@@ -21,6 +22,9 @@ from runbook.session import main
 from sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).resolve().parent.parent
+SCHEMA: dict[str, Any] = json.loads((PROJECT / "document.schema.json").read_text())
+DOCUMENT = Draft202012Validator(SCHEMA)
+"""What `--json` prints, as README.md and this schema promise it."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,9 @@ class Bench:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = main(COMMANDS[command], "test", Options(as_json=True, **options), self.folder)
-        return Ran(status, json.loads(out.getvalue()))
+        document = json.loads(out.getvalue())
+        DOCUMENT.validate(document)
+        return Ran(status, document)
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start `invoke …` as a process of its own, on this folder's inventory."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -13,26 +14,7 @@ import pytest
 
 from runbook.inventory.reference import reference
 from sandbox.sandbox import Sandbox
-from tests.support import PROJECT, Bench, bench
-
-KEYS = {
-    "command",
-    "environment",
-    "dry_run",
-    "outcome",
-    "exit_status",
-    "message",
-    "advice",
-    "run",
-    "plan",
-    "notes",
-    "findings",
-    "planned",
-    "steps",
-    "alerts",
-    "seconds",
-    "journal",
-}
+from tests.support import DOCUMENT, PROJECT, SCHEMA, Bench, bench
 
 
 @pytest.fixture
@@ -138,14 +120,24 @@ def test_json_is_one_document_with_the_documented_keys(place: Bench, words: list
     """Standard output is exactly one JSON document, and its exit status is the real one."""
     status, out = typed(place, *words, "--json")
     document = json.loads(out)
-    assert set(document) == KEYS
+    DOCUMENT.validate(document)
     assert document["exit_status"] == status
 
 
 def test_readme_documents_every_key_of_the_document() -> None:
-    """README's table names each key that --json prints."""
+    """README's table names each key that --json prints, as the schema has them, and no other."""
     readme = (PROJECT / "README.md").read_text()
-    assert not [key for key in KEYS if f"`{key}`" not in readme]
+    table = readme.partition("## `--json`")[2].partition("\n## ")[0]
+    first = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    assert {key for cell in first for key in re.findall("`([a-z_]+)`", cell)} == set(
+        SCHEMA["properties"]
+    )
+
+
+def test_the_schema_of_the_document_is_strict() -> None:
+    """The schema is a valid one, and an unknown key or a missing one is no such document."""
+    DOCUMENT.check_schema(SCHEMA)
+    assert not DOCUMENT.is_valid({})
 
 
 def test_readme_holds_the_inventory_reference() -> None:

@@ -112,4 +112,4 @@ def test_a_terminal_of_another_character_set_shows_what_it_can(place: Bench) -> 
     with place.start("status", "--env=test", env={"PYTHONIOENCODING": "ascii"}) as process:
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 0, out
-    assert "next: invoke migrate" in out
+    assert "next     invoke migrate" in out

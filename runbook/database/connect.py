@@ -20,7 +20,7 @@ from runbook.database.pump import Buffered, socket_over
 from runbook.database.sessions import Session, SqlError, translated
 from runbook.database.settings import reader_settings, snapshot_settings, writer_settings
 from runbook.environment import Address, Environment, Tls
-from runbook.errors import Refusal, UsageError
+from runbook.errors import Lost, Refusal, UsageError
 
 if TYPE_CHECKING:
     from paramiko import Channel
@@ -105,6 +105,11 @@ class Database:
                     connection.connect(sock=sock)  # type: ignore[arg-type]
             except SqlError as error:
                 raise _explained(error, where, target.name, tls=tls is not None) from error
+            except Lost as error:  # nothing of ours was running there yet
+                raise Refusal(
+                    f"{where}: the connection was lost during the login",
+                    advice="Is the server starting or stopping just now? Try again.",
+                ) from error
             # A statement may be quiet for an hour; whether the host still answers
             # is watched on the SSH connection (remote).
             vars(connection).update(_read_timeout=None, _write_timeout=None)

@@ -34,8 +34,8 @@ def prepare(site: Site, _options: Options) -> Plan:
     environment = site.environment
     found = findings(environment, look(site))
     ready = not any(row.level is Level.REFUSED for row in found)
-    notes = (f"next: invoke migrate --env={environment.name} --dry-run",) if ready else ()
-    return Plan(environment.name, preflight.PHASE, site.change.name, (), found, notes)
+    after = f"invoke migrate --env={environment.name} --dry-run" if ready else ""
+    return Plan(environment.name, preflight.PHASE, site.change.name, (), found, next=after)
 
 
 def look(site: Site) -> Facts:

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from runbook.database import lock
 from runbook.database.ledger import Book
 from runbook.environment import Environment
+from runbook.errors import RunbookError
+from runbook.exports import saved as exports
+from runbook.exports.saved import Saved
 from runbook.options import Options
 from runbook.phases import backup, wanted
 from runbook.phases.wanted import Wanted
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
-from runbook.units import counted
+from runbook.units import age, counted, size
 
 
 def prepare(site: Site, _options: Options) -> Plan:
     """Look, and return a plan of no steps whose findings are the state of things."""
     environment, change = site.environment, site.change
-    with ThreadPoolExecutor(max_workers=1) as pool:
-        dumps = pool.submit(backup.look, site)
+    with ThreadPoolExecutor(max_workers=2) as pool:
+        dumps = pool.submit(
+            _seen, environment, "backup", lambda: backup.findings(environment, backup.look(site))
+        )
+        newest = pool.submit(
+            _seen, environment, "export", lambda: (_export(environment, exports.newest(site)),)
+        )
         facts = wanted.look(site)
         holder = lock.holder(site.reader, environment)
-        saved = backup.findings(environment, dumps.result())
+        saved = (*dumps.result(), *newest.result())
     rows = (
         _lock(environment, holder),
         *saved,
@@ -31,8 +41,19 @@ def prepare(site: Site, _options: Options) -> Plan:
         *_interrupted(environment, facts.book, change.name, bool(holder)),
         *(replace(f, level=Level.WARNING) for f in wanted.findings(environment, facts)),
     )
-    notes = (f"next: {_next(environment, facts, holder)}",)
-    return Plan(environment.name, "status", change.name, (), rows, notes)
+    after, why = _next(environment, facts, holder)
+    return Plan(environment.name, "status", change.name, (), rows, why, next=after)
+
+
+def _seen(
+    environment: Environment, what: str, look: Callable[[], tuple[Finding, ...]]
+) -> tuple[Finding, ...]:
+    """Return what a look at the backup host found; that it failed says nothing of the database."""
+    try:
+        return look()
+    except RunbookError as error:
+        where = environment.backup.host
+        return (Finding(what, where, Level.WARNING, error.message, error.advice),)
 
 
 def _lock(environment: Environment, holder: str) -> Finding:
@@ -43,6 +64,20 @@ def _lock(environment: Environment, holder: str) -> Finding:
         f"held by {holder}" if holder else "nobody is working here",
         "Wait until that run has ended." if holder else "",
     )
+
+
+def _export(environment: Environment, saved: Saved | None) -> Finding:
+    where = environment.backup.host
+    if saved is None or saved.manifest is None or saved.defect:
+        level = Level.WARNING if saved else Level.OK
+        said = f"{saved.folder}: {saved.defect}" if saved else "none yet; a rollback wants one"
+        return Finding("export", where, level, said, f"invoke export --env={environment.name}")
+    files = saved.manifest.files
+    taken = datetime.strptime(saved.manifest.taken, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    old = max(0.0, (datetime.now(UTC) - taken).total_seconds())
+    rows = counted(sum(file.rows for file in files), "row")
+    bytes_ = size(sum(file.compressed_bytes for file in files))
+    return Finding("export", where, Level.OK, f"{saved.folder}, {age(old)} old, {rows}, {bytes_}")
 
 
 def _statement(environment: Environment, one: Wanted) -> Finding:
@@ -78,10 +113,15 @@ def _interrupted(
     )
 
 
-def _next(environment: Environment, facts: wanted.Facts, holder: str) -> str:
+def _next(
+    environment: Environment, facts: wanted.Facts, holder: str
+) -> tuple[str, tuple[str, ...]]:
+    """Return what to type next, and what there is to know of it."""
     env = f"--env={environment.name}"
     if holder:
-        return f"invoke status {env}"
+        return f"invoke status {env}", ()
+    if run := facts.book.interrupted():
+        return f"invoke {run.phase} {env} --dry-run", ()
     if all(one.done for one in facts.wanted):
-        return f"nothing to do; invoke verify {env} checks it"
-    return f"invoke migrate {env} --dry-run"
+        return f"invoke verify {env}", ("the change is migrated here; nothing is left to do",)
+    return f"invoke migrate {env} --dry-run", ()

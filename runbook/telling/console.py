@@ -104,6 +104,8 @@ class Console:
             said = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
             worst = max(plan.findings, key=lambda f: list(Level).index(f.level)).level
             self._word(worst, said)
+        if everything and plan.next:
+            self._lines([render.next_line(plan)])
 
     def error(self, error: RunbookError) -> None:
         """Print what went wrong, the last output there was, and what to do next."""
@@ -191,9 +193,8 @@ class Console:
         detail = f" · {event.detail}" if event.detail else ""
         took = f" · {event.seconds:.1f} s" if event.seconds >= 0.1 else ""
         self._word(event.outcome, f"{step.phase:<9} {step.where}: {step.title}{detail}{took}")
-        for row in event.checks:
-            if not row.holds:
-                self._word("", f"{row.name}: expected {row.expected}, is {row.actual}", "red")
+        for line in render.mismatches(event.checks):
+            self._word("", line, "red")
         if event.outcome in {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}:
             for line in event.output[-TAIL:]:
                 self._rich.print(Text(f"  | {line}", style="dim"))

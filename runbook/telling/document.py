@@ -15,7 +15,7 @@ from runbook.telling.journal import plain
 class Document:
     """A subscriber that collects what a command did, and prints it at its end.
 
-    README.md documents the keys.
+    document.schema.json describes it, README.md its keys.
     """
 
     command: str
@@ -26,6 +26,9 @@ class Document:
     steps: list[dict[str, object]] = field(default_factory=list)
     alerts: list[dict[str, object]] = field(default_factory=list)
     plan: Plan | None = None
+    message: str = ""
+    advice: str = ""
+    next: str = ""
     journal: str | None = None
 
     def __call__(self, event: Event) -> None:
@@ -57,6 +60,7 @@ class Document:
                 self.alerts.append(plain(event))
             case RunFinished():
                 self.seconds = round(event.seconds, 3)
+                self.message, self.advice = event.message, event.advice
             case _:
                 pass
 
@@ -71,8 +75,9 @@ class Document:
                 "dry_run": self.dry_run,
                 "outcome": outcome,
                 "exit_status": exit_status,
-                "message": error.message if error else "",
-                "advice": error.advice if error else "",
+                "message": error.message if error else self.message,
+                "advice": self.advice or (error.advice if error else ""),
+                "next": self.next,
                 "run": self.run,
                 "plan": self.plan.digest if self.plan else None,
                 "notes": list(self.plan.notes) if self.plan else [],

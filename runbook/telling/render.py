@@ -10,14 +10,16 @@ from runbook.database import ledger
 from runbook.database.lock import TAKE_LOCK
 from runbook.database.settings import writer_settings
 from runbook.environment import Environment
+from runbook.events import CheckRow
 from runbook.perform.chunks import RANGE
 from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
 from runbook.telling.folding import folded
-from runbook.units import counted
+from runbook.units import counted, listed
 
 CODE = "code"
 TYPED = "typed"
 HEAD = "head"
+MANY = 3
 
 
 @dataclass(frozen=True)
@@ -103,6 +105,24 @@ def step_head(number: int, step: Step) -> str:
 def finding_line(finding: Finding) -> str:
     """Return one finding as a line; its advice follows an arrow."""
     return _finding(finding).text
+
+
+def next_line(plan: Plan) -> Line:
+    """Return the line that says what to type next."""
+    return Line(plan.next, TYPED, f"{'next':<8} ")
+
+
+def mismatches(rows: Iterable[CheckRow]) -> Iterator[str]:
+    """Yield what does not hold, a line a row, but one for many that are alike."""
+    alike: dict[str, list[CheckRow]] = {}
+    for row in rows:
+        if not row.holds:
+            alike.setdefault(row.actual, []).append(row)
+    for actual, group in alike.items():
+        if len(group) > MANY:
+            yield f"{len(group)} are {actual}: {listed(tuple(row.name for row in group))}"
+        else:
+            yield from (f"{r.name}: expected {r.expected}, is {r.actual}" for r in group)
 
 
 def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
@@ -200,6 +220,8 @@ def _ending(plan: Plan) -> Iterator[Line]:
         yield Line(f"{plan.command} --plan={plan.digest}", TYPED)
     elif plan.steps:
         yield Line("Nothing to change.")
+    elif plan.next:
+        yield next_line(plan)
 
 
 def _named(text: str, *names: str) -> str:
