@@ -82,17 +82,11 @@ def test_the_printed_line_can_be_pasted(strict: Bench) -> None:
         ("backup", {"fetch": True, "fresh": True}),
         ("restore", {"into": "vaulteer_restore_1"}),
         ("migrate", {"fresh": True}),
-        ("export", {"fetch": True}),
-        ("rollback", {}),
     ):
         line = typed(strict, command, **options)
         with strict.start(*shlex.split(line)[1:]) as process:
             out, _ = process.communicate(timeout=60)
         assert process.returncode == 0, f"{line}\n{out}"
-        if command == "migrate":
-            strict.sandbox.query(
-                "UPDATE vaulteer.event_participants SET attendance_notes = 'x' LIMIT 3"
-            )
 
 
 @pytest.mark.parametrize("phase", ["backup", "verify", "migrate"])

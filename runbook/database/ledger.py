@@ -13,14 +13,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runbook.database.schema import NO_SUCH_TABLE, Shape
-from runbook.database.sessions import Session, SqlError, Value
+from runbook.database.schema import Shape
+from runbook.database.sessions import Session, Value, as_text
 from runbook.errors import Outcome, Refusal
 
 TABLE = "runbook_ledger"
 ADDING = ("migrate", "triggers")
 """The phases whose statements add what a rollback removes."""
-NO_SUCH_COLUMN = 1054
 
 CREATE = f"""\
 CREATE TABLE IF NOT EXISTS {TABLE} (
@@ -153,23 +152,45 @@ SELECT run, phase, change_name, plan, steps, operator, host, connection_id, star
 UNDONE_AGO = f"SELECT TIMESTAMPDIFF(SECOND, MAX(undone_at), UTC_TIMESTAMP(6)) FROM {TABLE}"
 
 
+COLUMNS = f"""\
+SELECT COLUMN_NAME, LOWER(DATA_TYPE), EXTRA LIKE '%auto_increment%',
+ IS_NULLABLE = 'NO' AND COLUMN_DEFAULT IS NULL
+ FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{TABLE}'"""
+
+
 def read(session: Session) -> Book:
-    """Read the ledger; a database without one has an empty book."""
-    try:
-        entries = session.rows(ENTRIES)
-        runs = session.rows(RUNS)
-        undone = session.value(UNDONE_AGO)
-    except SqlError as error:
-        if error.code == NO_SUCH_TABLE:
-            return Book()
-        if error.code == NO_SUCH_COLUMN:
-            raise Refusal(
-                f"the table {TABLE} has other columns than this program's ({error.message})",
-                advice=f"Rename that table away if it is somebody else's; compare with:\n{CREATE}",
-            ) from error
-        raise
+    """Read the ledger; a database without one has an empty book.
+
+    Raises:
+        Refusal: the table of its name is not ours; says in which columns.
+    """
+    columns = session.rows(COLUMNS)
+    if not columns:
+        return Book()
+    if others := _other_columns(columns):
+        raise Refusal(
+            f"the table {TABLE} has other columns than this program's: {'; '.join(others)}",
+            advice=f"Rename that table away if it is somebody else's; compare with:\n{CREATE}",
+        )
+    undone = session.value(UNDONE_AGO)
     ago = math.inf if undone is None else float(str(undone))
+    entries, runs = session.rows(ENTRIES), session.rows(RUNS)
     return Book(True, tuple(map(_entry, entries)), tuple(map(_run, reversed(runs))), ago)
+
+
+def _other_columns(rows: tuple[tuple[Value, ...], ...]) -> tuple[str, ...]:
+    """Return in what these columns differ from those of `CREATE`; more of them may be there."""
+    there = {as_text(name): (as_text(type_), own, given) for name, type_, own, given in rows}
+    wanted = dict(re.findall(r"^  ([a-z_]+) ([A-Z]+)", CREATE, re.MULTILINE))
+    found = [f"{name} is absent" for name in wanted if name not in there]
+    for name, (type_, own, given) in there.items():
+        if name not in wanted:
+            found += [f"{name} must be given a value"] if given else []
+        elif type_ != wanted[name].lower():
+            found.append(f"{name} is {type_} instead of {wanted[name].lower()}")
+        elif name == "id" and not own:
+            found.append("id does not count by itself")
+    return tuple(found)
 
 
 def bind(template: str, values: Mapping[str, Value]) -> tuple[str, tuple[Value, ...]]:
