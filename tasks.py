@@ -228,6 +228,33 @@ def run(
     )
 
 
+@task(
+    **command,
+    help=READ
+    | {
+        "run": "name of the run; else the latest one",
+        "markdown": "as text for a ticket",
+        "output": "file to write, - for standard output; else one in .runbook/ENV/reports/",
+    },
+)
+def report(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    run: str = "latest",
+    markdown: bool = False,
+    output: str = "",
+) -> None:
+    """Make a page of what a run did, from its journal alone; opens no connection."""
+    from runbook.report.command import main  # noqa: PLC0415
+
+    if c.config.run.dry:
+        raise Exit("report only writes a file here: type it without --dry", code=2)
+    code = main(env, HERE, run=run, markdown=markdown, output=output, as_json=json)
+    if code:
+        raise Exit(code=code)
+
+
 def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> None:
     """Start a command; what it needs is imported only now, so that --list is quick."""
     from runbook.commands import COMMANDS  # noqa: PLC0415
@@ -242,6 +269,6 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 namespace = Collection(
     *(status, preflight, backup, restore, migrate, verify, triggers, validate),
-    *(export, rollback, run),
+    *(export, rollback, run, report),
 )
 namespace.add_collection(sandbox, "sandbox")

@@ -54,12 +54,15 @@ TAIL = 20
 
 
 class Console:
-    """A subscriber that tells the operator; `quiet` tells nothing (for --json)."""
+    """A subscriber that tells the operator; `quiet` tells nothing (for --json).
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    `aside` tells on standard error, where standard output is for something else.
+    """
+
+    def __init__(self, *, quiet: bool = False, aside: bool = False) -> None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # an ASCII terminal gets ? for an arrow
-        self._rich = _Terminal(quiet=quiet, highlight=False, soft_wrap=True)
+        self._rich = _Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
         self._live: Progress | None = None
         self._told = 0.0
         self._recap: list[StepFinished] = []

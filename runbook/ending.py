@@ -1,0 +1,87 @@
+"""Every way a command can end: said to people, printed as JSON, and told by the exit status."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from runbook.errors import (
+    EXIT_STATUS,
+    INTERRUPTED_STATUS,
+    USAGE_STATUS,
+    Interrupted,
+    Outcome,
+    RunbookError,
+    UsageError,
+)
+from runbook.state import private_folder
+from runbook.telling.console import Console, silence
+
+
+def attempt(
+    work: Callable[[], Outcome], console: Console, folder: Path
+) -> tuple[Outcome, RunbookError | None]:
+    """Do a command's work; return how it ended, and what ended it early.
+
+    Nothing is raised: what went wrong is said on the console. The traceback of
+    a defect of this program is kept below `folder`.
+    """
+    try:
+        return work(), None
+    except KeyboardInterrupt:
+        error: RunbookError = Interrupted("stopped before anything was changed")
+    except RunbookError as caught:
+        error = caught
+    except Exception as caught:
+        error = _defect(caught, folder)
+    if not error.told:
+        console.error(error)
+    return error.outcome, error
+
+
+def exit_status(outcome: Outcome, error: RunbookError | None) -> int:
+    """Return the exit status of a command that ended so."""
+    if isinstance(error, UsageError):
+        return USAGE_STATUS
+    if isinstance(error, Interrupted):
+        return INTERRUPTED_STATUS
+    return EXIT_STATUS[outcome]
+
+
+def print_document(text: str) -> None:
+    """Print a command's JSON document; where nobody takes it, that is all right."""
+    try:
+        print(text, flush=True)
+    except OSError as lost:
+        silence()
+        if not isinstance(lost, BrokenPipeError):
+            print(f"the JSON document cannot be written: {lost}", file=sys.stderr)
+
+
+def _defect(caught: Exception, folder: Path) -> RunbookError:
+    """Keep a defect's traceback in a file of its own, where there is room, and say where."""
+    name = f"defect-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.txt"
+    details = "".join(traceback.format_exception(caught))
+    kept = _keep(lambda: private_folder(folder / ".runbook") / name, details) or _keep(
+        lambda: Path(tempfile.mkdtemp()) / name, details
+    )
+    return RunbookError(
+        f"a defect of this program: {type(caught).__name__}: {caught}",
+        advice=f"{f'The details are in {kept}' if kept else 'Its details could not be kept'}; "
+        "invoke status says where the environment stands.",
+        output=() if kept else tuple(details.splitlines()),
+    )
+
+
+def _keep(file: Callable[[], Path], text: str) -> Path | None:
+    try:
+        path = file()
+        path.touch(mode=0o600)
+        path.write_text(text)
+    except OSError:
+        return None
+    return path

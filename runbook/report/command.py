@@ -1,0 +1,160 @@
+"""`invoke report`: find a run's journal, and write its page or its text."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import sys
+from dataclasses import dataclass
+from io import TextIOWrapper
+from pathlib import Path
+
+from runbook import inventory
+from runbook.ending import attempt, exit_status, print_document
+from runbook.environment import Environment
+from runbook.errors import Outcome, Refusal, RunbookError, UsageError
+from runbook.inventory.mistakes import nearest
+from runbook.report.folding import fold
+from runbook.report.markdown import markdown as as_markdown
+from runbook.report.page import Source, page
+from runbook.report.reading import lines
+from runbook.report.verdict import verdict
+from runbook.state import private_folder
+from runbook.telling.console import Console
+
+LATEST, STANDARD_OUTPUT = "latest", "-"
+SECONDS = len("20251217T101112Z")
+
+
+def main(
+    env: str | None,
+    folder: Path,
+    *,
+    run: str = LATEST,
+    markdown: bool = False,
+    output: str = "",
+    as_json: bool = False,
+) -> int:
+    """Report on a run of the environment called `env` and return the exit status.
+
+    `folder` holds inventory.yaml. Nothing is raised: everything that can go
+    wrong is said on the console, or in the JSON document.
+    """
+    to_output = output == STANDARD_OUTPUT
+    console = Console(quiet=as_json, aside=to_output)
+    report = _Report(env or "")
+
+    def work() -> Outcome:
+        if to_output and as_json:
+            raise UsageError("--output=- and --json both want standard output", advice="Drop one.")
+        environment = inventory.load(folder / "inventory.yaml").environment(env)
+        if "report" in environment.policy.never:
+            raise Refusal(
+                f"policy.never forbids report in {environment.name}",
+                advice=f"It is written in the inventory: {environment.source}.",
+            )
+        text = report.of(_journal(environment, run), markdown=markdown)
+        if to_output:
+            if isinstance(sys.stdout, TextIOWrapper):
+                sys.stdout.reconfigure(encoding="utf-8")  # the page says so of itself
+            print_document(text.removesuffix("\n"))
+            return Outcome.OK
+        name = f"{report.run}.{'md' if markdown else 'html'}"
+        report.file = _write(environment, Path(output) if output else None, name, text)
+        console.say(f"{report.run}: {report.verdict}")
+        console.say(str(report.file))
+        return Outcome.OK
+
+    outcome, error = attempt(work, console, folder)
+    status = exit_status(outcome, error)
+    if as_json:
+        print_document(report.document(outcome, status, error))
+    return status
+
+
+@dataclass
+class _Report:
+    """What is known of the report so far, for the JSON document."""
+
+    environment: str
+    run: str | None = None
+    journal: Path | None = None
+    file: Path | None = None
+    verdict: str = ""
+
+    def of(self, journal: Path, *, markdown: bool) -> str:
+        """Return the report's text."""
+        try:
+            data = journal.read_bytes()
+            run = fold(lines(data))
+        except OSError as error:
+            raise UsageError(f"{journal} cannot be read: {error.strerror}") from error
+        self.run, self.journal, self.verdict = journal.stem, journal, verdict(run).headline
+        source = Source(journal.name, hashlib.sha256(data).hexdigest(), len(data))
+        return as_markdown(run) if markdown else page(run, source)
+
+    def document(self, outcome: Outcome, status: int, error: RunbookError | None) -> str:
+        """Return the JSON document."""
+        said = {
+            "command": "report",
+            "environment": self.environment,
+            "outcome": outcome.value,
+            "exit_status": status,
+            "message": error.message if error else "",
+            "advice": error.advice if error else "",
+            "run": self.run,
+            "journal": self.journal and str(self.journal),
+            "report": self.file and str(self.file),
+            "verdict": self.verdict,
+        }
+        return json.dumps(said, indent=2, ensure_ascii=False)
+
+
+def _journal(environment: Environment, run: str) -> Path:
+    """Return the journal of a run, or of the latest one.
+
+    Raises:
+        UsageError: there is none.
+    """
+    folder = environment.state / environment.name / "journal"
+    known = {path.stem: path for path in folder.glob("*.jsonl")}
+    if run in known:
+        return known[run]
+    if not known:
+        raise UsageError(
+            f"no run of {environment.name} has a journal in {folder}",
+            advice="A journal is kept on the machine that ran: report there, or copy it here.",
+        )
+    # A name begins with its second; the file's own time parts runs of the same one.
+    latest = max(known.values(), key=lambda path: (path.stem[:SECONDS], path.stat().st_mtime_ns))
+    if run == LATEST:
+        return latest
+    near = nearest(run, known) or latest.stem
+    raise UsageError(
+        f"--run={run}: no run of that name has a journal in {folder}",
+        advice=f"Did you mean --run={near}? There are {len(known)}; the latest is {latest.stem}.",
+    )
+
+
+def _write(environment: Environment, file: Path | None, name: str, text: str) -> Path:
+    """Write a report for its owner's eyes, whole or not at all; return where.
+
+    Raises:
+        UsageError: it cannot be written.
+    """
+    try:
+        path = file or private_folder(environment.state, environment.name, "reports") / name
+        part = path.with_name(f"{path.name}.part")
+        try:
+            with os.fdopen(
+                os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+            ) as out:
+                out.write(text.encode())
+            return part.rename(path)
+        finally:
+            part.unlink(missing_ok=True)
+    except (OSError, ValueError) as error:
+        raise UsageError(
+            f"the report cannot be written: {error}", advice="Name another file in --output."
+        ) from error
