@@ -1,0 +1,301 @@
+"""Where a log's reading is, through every way of rotating it: which bytes come next.
+
+A place in a file is its inode and offset, and a checksum of what the file
+begins with and of what was last read: inodes are used again, a truncated file
+keeps its own, a copy or a compressed file has another. A log is all files that
+bear its name and a rotation's ending.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+SAMPLE = 512
+"""Bytes at a file's beginning, and before a place, that prove it is the same."""
+KEPT = 64
+"""Places that are remembered."""
+SETTLED = 5.0
+"""Seconds without a change after which nobody writes to a rotated file any more."""
+PACKED = ("gz", "zst", "xz", "bz2")
+
+
+@dataclass(frozen=True)
+class File:
+    """A file of the log as the host lists it.
+
+    `size` is in bytes, `modified` and `born` are seconds since 1970 by the
+    host's clock (`born` is 0 where unknown). `head` is how it begins,
+    unpacked; None where it was not asked for, since it is old.
+    """
+
+    name: str
+    inode: int
+    size: int
+    modified: float
+    born: float = 0.0
+    head: bytes | None = None
+    readable: bool = True
+
+    @property
+    def packed(self) -> bool:
+        """Whether it is compressed: its size says nothing of what is in it."""
+        return self.name.rpartition(".")[2] in PACKED
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A checksum of some bytes."""
+
+    length: int = 0
+    digest: str = ""
+
+    @classmethod
+    def of(cls, data: bytes) -> Proof:
+        """Return the proof of `data`."""
+        return cls(len(data), hashlib.sha256(data).hexdigest()[:32]) if data else cls()
+
+    def begins(self, data: bytes | None) -> bool:
+        """Whether `data` begins with the bytes that were proved."""
+        return data is not None and Proof.of(data[: self.length]) == self
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far one file was read: up to `offset`, in bytes of what it holds unpacked.
+
+    `modified` is when the file was last seen to change. `inside`: the last
+    read byte is within a line that was counted. `tried` is a size at which
+    there was no further whole line. `ended`: a packed file was read to its end.
+    """
+
+    inode: int
+    offset: int = 0
+    head: Proof = Proof()
+    mark: Proof = Proof()
+    modified: float = 0.0
+    inside: bool = False
+    tried: int = 0
+    ended: bool = False
+
+
+@dataclass(frozen=True)
+class Position:
+    """How far a log was read.
+
+    Files that were not written to since `since` (the host's clock) are done
+    with. Lines without a time that come now were written after `reached`.
+    """
+
+    since: float
+    reached: float
+    places: tuple[Place, ...] = ()
+
+
+@dataclass(frozen=True)
+class Read:
+    """What to read next: `length` bytes of a file from `start`, which is before the place.
+
+    `settled`: nobody writes to the file any more.
+    """
+
+    file: File
+    place: Place
+    length: int
+    settled: bool = False
+
+    @property
+    def start(self) -> int:
+        """The offset from which to read: what proves the place comes first."""
+        return self.place.offset - self.place.mark.length
+
+    def ends(self, data: bytes) -> bool:
+        """Whether nothing will ever follow what was read."""
+        if self.file.packed:
+            return len(data) < self.length
+        return self.settled and self.start + len(data) >= self.file.size
+
+
+def names(live: str) -> re.Pattern[str]:
+    """Return what matches the names of a log's files; `live` may hold `*`."""
+    stem, dot, ending = live.rpartition(".")
+    if not stem:
+        stem, dot, ending = live, "", ""
+    rotated = r"([._-]+([0-9][0-9._:TZ-]*|old|bak))?"
+    packed = rf"(\.({'|'.join(PACKED)}))?"
+    tail = _glob(dot + ending)
+    return re.compile(f"{_glob(stem)}({rotated}{tail}|{tail}{rotated}){packed}")
+
+
+def adopted(position: Position, files: Iterable[File], live: str) -> Position:
+    """Return the position with what the listing tells: files that were truncated, or copied.
+
+    A place whose file has other content now has the inode 0; the copy that
+    goes on with that content has its place from then on.
+    """
+    listed = {file.inode: file for file in files}
+    places = tuple(
+        place
+        if place.inode not in listed or _holds(place, listed[place.inode])
+        else replace(place, inode=0)
+        for place in position.places
+    )
+    present = {place.inode for place in places if place.inode in listed}
+    left = [place for place in places if place.inode not in present]
+    for file in listed.values():
+        if file.inode in present or file.name == live or _making(file, listed.values(), live):
+            continue
+        matching = (p for p in reversed(left) if p.head.length and p.head.begins(file.head))
+        if (source := next(matching, None)) is not None:
+            left.remove(source)
+            moved = replace(source, inode=file.inode, tried=0, ended=False)
+            places = (*(place for place in places if place is not source), moved)
+    return replace(position, places=places)
+
+
+def next_read(
+    position: Position, files: Iterable[File], live: str, clock: float, length: int
+) -> Read | None:
+    """Return what to read next, oldest first; None when all that there is was read.
+
+    `position` has adopted this listing. `live` is the name that the application
+    writes to (the newest file where it is a pattern), `clock` the host's.
+    """
+    listed = sorted(files, key=lambda file: (file.name == live, file.modified, file.name))
+    known = {place.inode: place for place in position.places}
+    for file in listed:
+        place = known.get(file.inode)
+        if place is None:
+            old = file.modified < int(position.since) - 1
+            if file.name != live and (old or _making(file, listed, live)):
+                continue
+            place = Place(file.inode, head=_head(file))
+        if not file.readable or (file.packed and place.ended):
+            continue
+        settled = file.packed or (file.name != live and clock - file.modified > SETTLED)
+        seen = place.offset if settled else max(place.offset, place.tried)
+        if file.packed or file.size > seen:
+            return Read(file, place, length + place.mark.length, settled)
+    return None
+
+
+def check(read: Read, data: bytes) -> bytes | None:
+    """Return the new bytes of what was read; None when the place is not in this file."""
+    proof = read.place.mark
+    return data[proof.length :] if proof.begins(data) else None
+
+
+def forget(position: Position, read: Read) -> Position:
+    """Return the position after a place proved to be of other content: begin anew there.
+
+    The place itself is kept as that of a file that is gone: a copy may turn up.
+    """
+    others = tuple(p for p in position.places if p.inode != read.file.inode)
+    anew = Place(read.file.inode, head=_head(read.file))
+    return replace(position, places=(replace(read.place, inode=0), *others, anew))
+
+
+def advanced(position: Position, read: Read, data: bytes, used: int, inside: bool) -> Position:
+    """Return the position after `used` of the new bytes were dealt with.
+
+    `data` is what was read, its proof included.
+    """
+    place, file = read.place, read.file
+    done = place.mark.length + used
+    offset = place.offset + used
+    moved = Place(
+        inode=file.inode,
+        offset=offset,
+        head=_head(file, place),
+        modified=file.modified,
+        mark=Proof.of(data[max(0, done - SAMPLE) : done]),
+        inside=inside,
+        tried=0 if used else read.start + len(data),
+        ended=file.packed and read.ends(data),
+    )
+    others = tuple(p for p in position.places if p.inode != file.inode)
+    reached = _reached(position, file, place.offset, offset)
+    return Position(position.since, reached, (*others, moved))
+
+
+def span(position: Position, read: Read, count: int) -> tuple[float, float]:
+    """Return between which times the next `count` new bytes were written, evenly spread."""
+    offset = read.place.offset
+    start = _start(position, read.file, offset)
+    return start, _reached(position, read.file, offset, offset + count)
+
+
+def settled(position: Position, files: Iterable[File], live: str, clock: float) -> Position:
+    """Return the position when nothing is left to read, at `clock`."""
+    present = {file.inode: file.modified for file in files}
+    kept = [
+        replace(place, modified=present[place.inode])
+        for place in position.places
+        if place.inode in present
+    ]
+    gone = [place for place in position.places if place.inode not in present]
+    # A file that was not settled may still get lines, and its last line may be whole by then.
+    unsettled = [
+        file.modified
+        for file in files
+        if file.name != live and not file.packed and 0 <= clock - file.modified <= SETTLED
+    ]
+    since = min([clock, *unsettled])
+    return Position(max(position.since, since), clock, (*gone[-4:], *kept)[-KEPT:])
+
+
+def asked_since(position: Position) -> float:
+    """Return from which change on the host must show how files begin."""
+    last = position.places[-1].modified if position.places else position.since
+    return min(position.since, last) - 2
+
+
+def lost(position: Position, files: Iterable[File]) -> bool:
+    """Whether the file that was read last is nowhere any more: it may have had more lines."""
+    last = position.places[-1] if position.places else None
+    if last is None or not last.offset:
+        return False
+    return not any(file.inode == last.inode or last.head.begins(file.head) for file in files)
+
+
+def _making(file: File, files: Iterable[File], live: str) -> bool:
+    """Whether a file is only being made: copied from the log, or packed from one that is there."""
+    if file.packed:
+        return any(f.name == file.name.rpartition(".")[0] for f in files)
+    source = next((f for f in files if f.name == live and f.inode != file.inode), None)
+    if source is None or not source.head or not file.head:
+        return False
+    return file.size <= source.size and source.head.startswith(file.head)
+
+
+def _holds(place: Place, file: File) -> bool:
+    """Whether a file with the place's inode still has the content that was read."""
+    if file.head is not None and not place.head.begins(file.head):
+        return False
+    return file.packed or file.size >= place.offset
+
+
+def _head(file: File, before: Place | None = None) -> Proof:
+    if file.head is None and before is not None:
+        return before.head
+    return Proof.of(file.head or b"")
+
+
+def _start(position: Position, file: File, offset: int) -> float:
+    return max(position.reached, file.born if not offset else 0.0)
+
+
+def _reached(position: Position, file: File, offset: int, to: int) -> float:
+    """Return the time that lies at byte `to`, when bytes come evenly until the last change."""
+    start = _start(position, file, offset)
+    end = max(start, file.modified)
+    left = file.size - offset
+    return (
+        end if file.packed or left <= 0 else start + (end - start) * min(1.0, (to - offset) / left)
+    )
+
+
+def _glob(text: str) -> str:
+    return ".*".join(map(re.escape, text.split("*")))
