@@ -28,7 +28,7 @@ def test_the_tables_are_told_with_what_the_change_wants_of_them(place: Place) ->
     detail = place.look().one("table event_participants").detail
     assert "about 500 rows" in detail
     assert "INSTANT (5): milliseconds" in detail
-    assert "INPLACE (1): estimate about 1 s" in detail
+    assert "INPLACE (1): about 1 s, writers go on" in detail
     assert ("transactions on badges" in detail) is (place.sandbox.server == "mysql")
 
 

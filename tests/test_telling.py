@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import tasks
-from runbook import inventory
+from runbook import estimates, inventory
 from runbook.environment import Environment
 from runbook.hosts import jobs
 from runbook.hosts.remote import script
@@ -142,3 +142,18 @@ def test_every_preview_can_be_had_whole() -> None:
 def test_one_is_no_plural(count: int, said: str) -> None:
     """A count agrees with its noun."""
     assert counted(count, "row") == said
+
+
+@pytest.mark.parametrize(
+    ("rows", "index", "backfill"),
+    [
+        (500, "about 1 s", "about 1 s"),
+        (200_000, "1 s to 2 s", "2 s to 40 s"),
+        (10_000_000, "5 s to 2 min", "2 min to 33 min"),
+        (500_000_000, "4 min to 83 min", "83 min to 28 h"),
+    ],
+)
+def test_estimates_are_ranges_without_false_precision(rows: int, index: str, backfill: str) -> None:
+    """How long it may take is told from the fast end to the slow one, in one unit each."""
+    assert estimates.index(rows) == index
+    assert estimates.backfill(rows) == backfill

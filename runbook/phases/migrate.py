@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from runbook import estimates
 from runbook.database.ledger import Book
 from runbook.environment import Environment
 from runbook.options import Options
@@ -14,8 +15,6 @@ from runbook.steps import Chunks, Plan, Statement, Step
 from runbook.units import counted
 
 PHASE = "migrate"
-INDEX_ROWS_A_SECOND = 1_600_000
-"""Measured on 2,000,000 rows (traps: INPLACE index 1.2 s); an order of magnitude, no promise."""
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -101,12 +100,13 @@ def _cost(environment: Environment, wanted: Wanted) -> str:
         return ""
     if wanted.span:
         each = environment.policy.chunk_time * 1000
-        return f"ranges of rows that take about {each:.0f} ms, each a transaction"
+        ranges = f"transactions of about {each:.0f} ms"
+        todo = wanted.rows if wanted.todo is None else wanted.todo
+        return ranges if todo is None else f"{estimates.backfill(todo)}, in {ranges}"
     named = algorithm(wanted.choice.text)
     rows = "" if wanted.rows is None else f"about {counted(wanted.rows, 'row')}"
     if named == "INSTANT":
         return f"INSTANT: only metadata; {rows or 'no rows'}"
     if named == "INPLACE" and wanted.rows is not None:
-        seconds = max(1, round(wanted.rows / INDEX_ROWS_A_SECOND))
-        return f"INPLACE: {rows}, in the order of {seconds} s; writers go on"
+        return f"INPLACE: {rows}, {estimates.index(wanted.rows)}; writers go on"
     return rows

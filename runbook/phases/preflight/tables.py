@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runbook import estimates
 from runbook.database.sessions import Row, Session, as_text
 from runbook.errors import RunbookError
 from runbook.phases.preflight.seen import Unseen, number, rows
@@ -13,12 +14,7 @@ from runbook.sql import guards
 from runbook.sql.change import Change
 from runbook.sql.text import algorithm, mentions_variable, target
 from runbook.steps import Finding, Level
-from runbook.units import age, counted, listed, size
-
-INDEX_ROWS = 1_600_000
-BACKFILL_ROWS = 84_000
-"""Rows a second, measured on 2,000,000 rows (traps: INPLACE index 1.2 s, ranges of 2,000
-rows 23.8 s): an order of magnitude, no promise."""
+from runbook.units import counted, listed, size
 
 TABLES = """\
 SELECT TABLE_NAME, TABLE_TYPE, ENGINE, ROW_FORMAT, TABLE_ROWS, DATA_LENGTH, INDEX_LENGTH
@@ -168,15 +164,9 @@ def _estimates(table: Table, work: Work) -> Iterator[str]:
     if instant := work.count("INSTANT"):
         yield f"INSTANT ({instant}): milliseconds"
     if inplace := work.count("INPLACE"):
-        seconds = inplace * table.rows / INDEX_ROWS
-        yield f"INPLACE ({inplace}): estimate {_about(seconds)}, writers go on"
+        yield f"INPLACE ({inplace}): {estimates.index(inplace * table.rows)}, writers go on"
     if work.backfills:
-        seconds = table.rows / BACKFILL_ROWS
-        yield f"backfill: if of every row, estimate {_about(seconds)}"
-
-
-def _about(seconds: float) -> str:
-    return f"about {age(max(1.0, seconds))}"
+        yield f"backfill: {estimates.backfill(table.rows)}, if of every row"
 
 
 def _ties(mysql: bool, found: Tables, work: Work) -> Iterator[str]:
