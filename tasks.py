@@ -107,6 +107,19 @@ def verify(c: Context, env: str | None = None, json: bool = False, dry_run: bool
     _run(c, "verify", env, json, dry_run=dry_run)
 
 
+@task(**command, help=CHANGE | FULL)
+def smoke(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    full: bool = False,
+    plan: str | None = None,
+) -> None:
+    """Run the application's integration tests on a host, counted from their own report."""
+    _run(c, "smoke", env, json, dry_run=dry_run, full=full, plan=plan)
+
+
 @task(
     **command,
     help=CHANGE
@@ -268,7 +281,7 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 
 namespace = Collection(
-    *(status, preflight, backup, restore, migrate, verify, triggers, validate),
+    *(status, preflight, backup, restore, migrate, verify, smoke, triggers, validate),
     *(export, rollback, run, report),
 )
 namespace.add_collection(sandbox, "sandbox")

@@ -127,6 +127,20 @@ class Validation:
 
 
 @dataclass(frozen=True)
+class Smoke:
+    """The application's integration tests: the host that runs them, and how.
+
+    `{report}` in `command` is the file they report to; without it they report
+    on standard output. `timeout` is in seconds.
+    """
+
+    host: str
+    command: str
+    timeout: float
+    folder: str
+
+
+@dataclass(frozen=True)
 class Manual:
     """What a person does or decides before a phase of the maintenance window, and is asked."""
 
@@ -180,6 +194,7 @@ class Environment:
     """Where it stands, as `inventory.yaml:12`, for messages."""
     validation: Validation | None = None
     manual: tuple[Manual, ...] = ()
+    smoke: Smoke | None = None
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

@@ -61,6 +61,14 @@ class StepWaiting:
 
 
 @dataclass(frozen=True)
+class StepOutput:
+    """What the command of a step has printed since the last event of this kind, as lines."""
+
+    number: int
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class CheckRow:
     """One comparison that a check made."""
 
@@ -166,6 +174,7 @@ Event = (
     | StepStarted
     | StepProgress
     | StepWaiting
+    | StepOutput
     | StepFinished
     | Alert
     | Measured

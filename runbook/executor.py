@@ -19,6 +19,7 @@ from runbook.perform import (
     job,
     proof,
     statement,
+    suite,
     trial,
 )
 from runbook.run import Result, Run
@@ -39,6 +40,7 @@ from runbook.steps import (
     Skip,
     Statement,
     Step,
+    Suite,
     Trial,
 )
 
@@ -114,6 +116,8 @@ def _told(number: int, step: Step, run: Run, error: RunbookError, began: float) 
 def perform(step: Step, run: Run) -> Result:
     """Perform one step, by its kind."""
     match step:
+        case Suite():
+            return suite.perform(step, run)
         case Job():
             return job.perform(step, run)
         case Command():

@@ -13,7 +13,7 @@ from runbook.database.lock import HOLDS_LOCK, lock_name
 from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome
-from runbook.events import CheckRow, Event, StepProgress, StepWaiting
+from runbook.events import CheckRow, Event, StepOutput, StepProgress, StepWaiting
 from runbook.hosts.remote import Hosts
 
 
@@ -60,6 +60,10 @@ class Run:
     ) -> None:
         """Tell how far the step in hand is."""
         self.tell(StepProgress(self.number, done, unit, total, eta, note))
+
+    def output(self, lines: tuple[str, ...]) -> None:
+        """Tell what the command of the step in hand has printed."""
+        self.tell(StepOutput(self.number, lines))
 
     def waiting(self, why: str) -> None:
         """Tell why the step in hand holds back."""

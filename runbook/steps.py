@@ -80,6 +80,16 @@ class Job(Command):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Suite(Job):
+    """A detached command that runs tests, and leaves a report of them beside its log.
+
+    `watch` reads from standard input how many bytes of the log are known, and
+    prints the job's state, the log's lines behind those, and the report once
+    it has ended. The report decides how the step ends, not the exit status alone.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statement(Step):
     """One SQL statement on the writing session, recorded in the ledger.
 

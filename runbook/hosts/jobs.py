@@ -9,6 +9,7 @@ the preview shows is what the host runs.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -65,6 +66,25 @@ def start(folder: str, job: str, body: str, *, attach: float = 0.0) -> str:
         f"{head}\n{part('start')}\ncat >\"$job/script\" <<'JOB'\n{body.strip()}\nJOB\n"
         f"{part('launch')}"
     )
+
+
+def task(job: str, command: str, *, once: bool = False) -> str:
+    """Return the command that starts a job of lines of bash, or finds that very one running.
+
+    `job` is its folder, made with mode 0700. Nothing is handed to it. With
+    `once`, one that ended well is not started again while its status is there.
+    """
+    head = assignments({"job": job, "name": task_name(command), "once": "yes" if once else "no"})
+    return script(
+        f"{head}\n{part('begin')}\ncat >\"$job/script\" <<'JOB'\n"
+        f"{assignments({'job': job})}\n\n{part('task')}\n(\n{command}\n) 9>&-\nJOB\n"
+        f"{part('detach')}"
+    )
+
+
+def task_name(command: str) -> str:
+    """Return what tells this command from another in a job's `State.name`."""
+    return hashlib.sha256(command.encode()).hexdigest()[:12]
 
 
 def watch(job: str) -> str:

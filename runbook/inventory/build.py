@@ -25,7 +25,7 @@ from runbook.inventory import shape
 from runbook.inventory.kinds import InFile
 from runbook.inventory.mistakes import Gathered, Place
 from runbook.inventory.records import Fields, Key
-from runbook.inventory.sections import manual, validate
+from runbook.inventory.sections import manual, smoke, validate
 from runbook.inventory.words import has_invisible_characters
 
 T = TypeVar("T")
@@ -72,6 +72,7 @@ class _Builder:
             ),
             validation=validate.validation(fields[validate.VALIDATE]),
             manual=manual.manual(fields[manual.MANUAL]),
+            smoke=smoke.smoke(fields[smoke.SMOKE]),
             timeouts=Timeouts(**{key.name: timeouts[key] for key in shape.EVERY_TIMEOUT}),
             policy=_policy(fields[shape.POLICY]),
             state=self._path(fields[shape.STATE]),

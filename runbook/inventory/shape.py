@@ -21,6 +21,7 @@ from runbook.inventory.durations import format_duration
 from runbook.inventory.kinds import PATH, InFile, Listed, OrFile, Password
 from runbook.inventory.records import Key, Named, Record, names, optional, required, section
 from runbook.inventory.sections.manual import MANUAL
+from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
 from runbook.inventory.words import Word, choice, duration, text, whole
 
@@ -204,6 +205,7 @@ ENVIRONMENT = Record(
         DATABASE,
         BACKUP,
         HEALTH,
+        SMOKE,
         VALIDATE,
         MANUAL,
         TIMEOUTS,

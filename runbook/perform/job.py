@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from runbook.errors import Interrupted, Lost, Outcome, StepFailed
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
@@ -21,16 +23,36 @@ def perform(step: Job, run: Run) -> Result:
         Lost: the connection went away or the time passed; the job goes on.
         Interrupted: the operator stopped; the job goes on.
     """
+    return _ended(step, until_ended(step, run, lambda: _look(step, run)))
+
+
+def until_ended(step: Job, run: Run, look: Callable[[], State]) -> State:
+    """Start the job, or attach to it, and look at it again and again until it has ended.
+
+    Raises:
+        StepFailed: it could not be started.
+        Lost: the connection went away or the time passed; the job goes on.
+        Interrupted: the operator stopped; the job goes on.
+    """
     goes_on = f"It goes on by itself on {step.where}; the same command finds it there."
     try:
         _start(step, run)
-        return _ended(step, _watch(step, run))
+        return _watch(step, run, look)
     except Lost as error:
         raise Lost(error.message, advice=goes_on) from error
     except Interrupted as error:
         raise Interrupted(
             f"stopped watching: {step.title}", advice=goes_on, running=True
         ) from error
+
+
+def died(step: Job, state: State) -> StepFailed:
+    """Return the error for a job that ended without saying how."""
+    return StepFailed(
+        f"{step.where}: died while {state.stage or 'starting'}: {step.title}",
+        advice="Its process was killed, or the host went down. The same command begins anew.",
+        output=state.log,
+    )
 
 
 def _start(step: Job, run: Run) -> None:
@@ -41,10 +63,10 @@ def _start(step: Job, run: Run) -> None:
         raise StepFailed(f"{step.where}: not started: {step.title}", output=started.tail())
 
 
-def _watch(step: Job, run: Run) -> State:
+def _watch(step: Job, run: Run, look: Callable[[], State]) -> State:
     wait = FIRST_WAIT
     while True:
-        state = _look(step, run)
+        state = look()
         if not state.running:
             return state
         if state.seconds > step.timeout:
@@ -56,10 +78,15 @@ def _watch(step: Job, run: Run) -> State:
 
 
 def _look(step: Job, run: Run) -> State:
-    seen = run.hosts.run(step.where, step.watch)
+    return jobs.parse(tuple(asked(step, run).splitlines()))
+
+
+def asked(step: Job, run: Run, stdin: str = "") -> str:
+    """Return what `watch` prints. Raises Lost when it cannot be asked."""
+    seen = run.hosts.run(step.where, step.watch, stdin=stdin)
     if not seen.ok:
         raise Lost(f"{step.where}: what became of it cannot be seen: {' '.join(seen.tail(1))}")
-    return jobs.parse(tuple(seen.out.splitlines()))
+    return seen.out
 
 
 def _ended(step: Job, state: State) -> Result:
@@ -68,11 +95,7 @@ def _ended(step: Job, state: State) -> Result:
         return Result(Outcome.CHANGED, last, output=state.log)
     if state.state == "ended":
         raise StepFailed(f"{step.where}: {last or f'status {state.status}'}", output=state.log)
-    raise StepFailed(
-        f"{step.where}: died while {state.stage or 'starting'}: {step.title}",
-        advice="Its process was killed, or the host went down. The same command begins anew.",
-        output=state.log,
-    )
+    raise died(step, state)
 
 
 def _eta(state: State) -> float | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runbook.environment import Environment, Manual
 from runbook.options import Options
 from runbook.order import ORDER, left_out, named
-from runbook.phases import ahead, backup, migrate, triggers, validate, verify
+from runbook.phases import ahead, backup, migrate, smoke, triggers, validate, verify
 from runbook.site import Site
 from runbook.sql.change import Change
 from runbook.steps import Ask, Finding, Plan, Skip, Step
@@ -59,12 +59,26 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
         (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted))
     )
     parts["verify"] = Part(verify.steps(environment, change))
+    if "smoke" not in why:
+        parts["smoke"] = _smoke(site, environment)
     if change.triggers and "triggers" not in why:
         parts["triggers"] = _triggers(site, environment, change, asked=options.triggers)
     if "validate" not in why:
         proven = "triggers" in parts and bool(parts["triggers"].steps)
         parts["validate"] = _validate(site, environment, change, options.event, proven=proven)
     return {name: parts.get(name, Part(without=why.get(name, ""))) for name in ORDER}
+
+
+def _smoke(site: Site, environment: Environment) -> Part:
+    """Return the tests, where they may run: a window need not have them."""
+    if "smoke" in environment.policy.never:
+        return Part(without=f"policy.never forbids it in {environment.name}")
+    if environment.smoke is None:
+        return Part(without="the inventory names no tests: its key smoke is not there")
+    facts = smoke.look(site)
+    if facts.standing:
+        return Part(without="append-only triggers stand, and tests delete the rows they made")
+    return Part(smoke.steps(environment, facts), smoke.findings(environment, facts))
 
 
 def _triggers(site: Site, environment: Environment, change: Change, *, asked: bool) -> Part:

@@ -26,6 +26,7 @@ from runbook.events import (
     RunFinished,
     RunStarted,
     StepFinished,
+    StepOutput,
     StepProgress,
     StepStarted,
     StepWaiting,
@@ -133,6 +134,8 @@ class Console:
                 self._progress(event)
             case StepWaiting():
                 self._wait(event.why)
+            case StepOutput():
+                self._output(event.lines)
             case Alert():
                 self._alert(event)
             case StepFinished():
@@ -183,6 +186,10 @@ class Console:
 
     def _wait(self, why: str) -> None:
         self._word("waiting", why)
+
+    def _output(self, lines: tuple[str, ...]) -> None:
+        for line in lines:
+            self._rich.print(Text(f"  | {line}", style="dim"))
 
     def _alert(self, event: Alert) -> None:
         advice = f" → {event.advice}" if event.advice else ""
