@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from runbook import inventory
 from runbook.hosts.ssh import close, connect
 from sandbox.sandbox import Sandbox
+from tests.exporting import exporting
+from tests.support import bench
 
 
 def test_nothing_waits_to_be_sent(mariadb_server: Sandbox, tmp_path: Path) -> None:
@@ -20,3 +24,66 @@ def test_nothing_waits_to_be_sent(mariadb_server: Sandbox, tmp_path: Path) -> No
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:
         close(connection)
+
+
+@contextmanager
+def configured(sandbox: Sandbox, *, first: str = "", without: str = "-") -> Iterator[None]:
+    """Run db1's sshd with a line before all others, or without those that begin so."""
+    host = sandbox.hosts["db1"]
+    file = host.folder / "sshd_config"
+    before = file.read_text()
+
+    def restart() -> None:
+        process = host.process()
+        assert process is not None
+        process.end()
+        host.start()
+
+    lines = [line for line in before.splitlines() if not line.startswith(without)]
+    try:
+        file.write_text("\n".join((first, *lines)) + "\n")
+        restart()
+        yield
+    finally:
+        file.write_text(before)
+        restart()
+
+
+def test_a_host_that_allows_one_session_gets_one_at_a_time(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """With MaxSessions 1 every phase does its work, one session after the other."""
+    place = bench(mariadb, tmp_path)
+    with configured(mariadb, first="MaxSessions 1"):
+        for command in ("migrate", "export", "rollback"):
+            ran = place.run(command)
+            assert ran.status == 0, ran.said
+
+
+def test_a_host_that_opens_no_session_is_told_as_that(mariadb: Sandbox, tmp_path: Path) -> None:
+    """It is no lost connection: the setting of its sshd is named."""
+    with configured(mariadb, first="MaxSessions 0"):
+        ran = bench(mariadb, tmp_path).run("backup")
+    assert ran.status == 3
+    assert "MaxSessions" in ran.said
+    assert "was lost" not in ran.said
+
+
+def test_a_host_without_sftp_is_told_as_that(mariadb: Sandbox, tmp_path: Path) -> None:
+    """The missing subsystem is named, with the line that adds it, and no export is told."""
+    place = exporting(mariadb, tmp_path, {"users": "SELECT user_id FROM users"})
+    with configured(mariadb, without="Subsystem"):
+        ran = place.run("export")
+    assert ran.status == 1
+    assert "offers no SFTP" in ran.document["message"]
+    assert "Subsystem sftp" in ran.document["advice"]
+    assert place.run("export").status == 0
+
+
+def test_a_host_that_forwards_nothing_is_told_as_that(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A database that cannot be reached because sshd may not forward is not called down."""
+    with configured(mariadb, first="AllowTcpForwarding no"):
+        ran = bench(mariadb, tmp_path).run("verify")
+    assert ran.status == 3
+    assert "does not forward to 127.0.0.1:" in ran.document["message"]
+    assert "AllowTcpForwarding" in ran.document["advice"]

@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +23,7 @@ import paramiko
 
 from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, RunbookError
+from runbook.hosts.channels import NoSession, Sessions
 from runbook.hosts.ssh import close, connect, listen_for_life
 
 if TYPE_CHECKING:
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it knows, our errors say
 
 T = TypeVar("T")
-CHANNELS = 8
-"""Channels open at once on one connection; sshd's default MaxSessions is 10."""
+PROHIBITED = 1
+"""The number of SSH's own with which sshd says that it is not allowed to open a channel."""
 
 
 @dataclass(frozen=True)
@@ -136,7 +137,7 @@ class _Link:
         self.host = host
         self._connection = connection
         self._transport: Transport = connection.client.get_transport()
-        self._slots = threading.BoundedSemaphore(CHANNELS)
+        self._sessions = Sessions(self._transport)
         threading.Thread(
             target=listen_for_life, args=(self._transport, silence), daemon=True
         ).start()
@@ -150,7 +151,7 @@ class _Link:
 
     def run(self, text: str, stdin: bytes, timeout: float) -> Finished:
         end = time.monotonic() + timeout
-        with self._slots, self._channel() as channel:
+        with self._session("before a command could start") as channel:
             try:
                 channel.settimeout(timeout)
                 channel.exec_command(text)
@@ -178,6 +179,13 @@ class _Link:
                 "direct-tcpip", (address.host, address.port), ("127.0.0.1", 0), timeout=timeout
             )
         except paramiko.ChannelException as error:
+            if error.code == PROHIBITED:
+                raise Refusal(
+                    f"{self.host}: its sshd does not forward to {address.host}:{address.port} "
+                    f"({error.text})",
+                    advice="Its sshd_config needs AllowTcpForwarding, and neither PermitOpen nor "
+                    "the key's line in authorized_keys may forbid that address.",
+                ) from error
             raise Refusal(
                 f"{self.host}: nothing answers at {address.host}:{address.port} ({error.text})",
                 advice="Is the database server running, and is this the address that host sees?",
@@ -187,12 +195,19 @@ class _Link:
 
     @contextmanager
     def files(self) -> Iterator[SFTPClient]:
-        with self._slots:
+        with self._session("while opening SFTP") as channel:
             try:
-                sftp = paramiko.SFTPClient.from_transport(self._transport)
-            except (EOFError, paramiko.SSHException) as error:
+                channel.invoke_subsystem("sftp")
+                sftp = paramiko.SFTPClient(channel)
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                time.sleep(0.1)  # a connection that goes away ends its channels first
+                if self.alive:
+                    raise Refusal(
+                        f"{self.host}: its sshd offers no SFTP ({error or 'it ended at once'})",
+                        advice="Its sshd_config needs `Subsystem sftp internal-sftp`, and a login "
+                        "there must print nothing.",
+                    ) from error
                 raise self._lost("while opening SFTP", error) from error
-            assert sftp is not None  # noqa: S101 - None is only for a closed transport's stub
             with sftp:
                 try:
                     yield sftp
@@ -204,12 +219,17 @@ class _Link:
                     raise self._lost("while files were copied", error) from error
 
     @contextmanager
-    def _channel(self) -> Iterator[Channel]:
-        try:
-            channel = self._transport.open_session(timeout=15)
-        except (OSError, EOFError, paramiko.SSHException) as error:
-            raise self._lost("before a command could start", error) from error
-        with channel:
+    def _session(self, when: str) -> Iterator[Channel]:
+        with ExitStack() as opened:
+            try:
+                channel = opened.enter_context(self._sessions.one())
+            except NoSession as error:
+                raise Refusal(
+                    f"{self.host}: its sshd opens no session ({error})",
+                    advice="Raise MaxSessions in its sshd_config: 2 are enough, 10 is the default.",
+                ) from error
+            except (OSError, EOFError, paramiko.SSHException) as error:
+                raise self._lost(when, error) from error
             yield channel
 
     def _lost(self, when: str, error: Exception | None) -> Lost:
