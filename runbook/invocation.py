@@ -44,8 +44,12 @@ class Phase:
 
     name: str
     prepare: Callable[[Site, Options], Plan]
-    locks: bool = True
+    locks: bool | Callable[[Options], bool] = True
     report: bool = False
+
+    def takes_lock(self, options: Options) -> bool:
+        """Whether the command, as it was typed, is one that changes something."""
+        return self.locks if isinstance(self.locks, bool) else self.locks(options)
 
 
 @dataclass(frozen=True)
@@ -66,12 +70,12 @@ class Invocation:
         """
         if self.options.dry_run:
             return self._preview()
-        if not self.phase.locks:
-            return self._execute(self._look(), self.site.reader)
+        if not self.phase.takes_lock(self.options):
+            return self._execute(self._look(), lambda: self.site.reader)
         with self.site.database.writer() as writer:
             lock.take(writer, self.site.environment)
             self.site.ours = writer.id
-            return self._execute(self._confirmed(), writer)
+            return self._execute(self._confirmed(), lambda: writer)
 
     def _preview(self) -> Outcome:
         plan = self._planned()
@@ -135,7 +139,7 @@ class Invocation:
             )
         return plan
 
-    def _execute(self, plan: Plan, writer: Session) -> Outcome:
+    def _execute(self, plan: Plan, write: Callable[[], Session]) -> Outcome:
         if not plan.steps:
             return Outcome.OK
         environment, began = self.site.environment, time.monotonic()
@@ -144,7 +148,7 @@ class Invocation:
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
         run = self._open(
-            plan, writer, identity, redacting(subscribers, lambda: (self.site.password(),))
+            plan, write, identity, redacting(subscribers, lambda: (self.site.password(),))
         )
         recorded = any(isinstance(step, Statement | Record) for step in plan.pending)
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
@@ -183,7 +187,7 @@ class Invocation:
             with contextlib.suppress(RunbookError):
                 run.tell(counting.count(run.reader, moment, names))
 
-    def _open(self, plan: Plan, writer: Session, identity: str, tell: Tell) -> Run:
+    def _open(self, plan: Plan, write: Callable[[], Session], identity: str, tell: Tell) -> Run:
         environment = self.site.environment
         common = {
             "run": identity,
@@ -198,9 +202,9 @@ class Invocation:
             environment=environment,
             hosts=self.site.hosts,
             database=self.site.database,
-            writer=writer,
-            reader=self.site.reader,
-            ledger=ledger.Ledger(writer, common),
+            write=write,
+            read=lambda: self.site.reader,
+            ledger=ledger.Ledger(write, common),
             credentials=lambda: client_options(environment, self.site.password()),
             brake=Brake(),
             tell=tell,

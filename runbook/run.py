@@ -32,15 +32,16 @@ class Run:
     """One run: who runs what, over which connections, and who is told.
 
     `writer` holds the lock of the environment: when it dies the lock dies with
-    it, and nothing can be written any more. `number` is the step in hand.
+    it, and nothing can be written any more. A run without the lock has only a
+    reader for both, opened when a step first asks. `number` is the step in hand.
     """
 
     id: str
     environment: Environment
     hosts: Hosts
     database: Database
-    writer: Session
-    reader: Session
+    write: Callable[[], Session]
+    read: Callable[[], Session]
     ledger: Ledger
     credentials: Callable[[], str]
     brake: Brake
@@ -48,6 +49,16 @@ class Run:
     ask: Callable[[str], str]
     number: int = 0
     _beat: list[float] = field(default_factory=lambda: [time.monotonic()])
+
+    @property
+    def writer(self) -> Session:
+        """The session that writes."""
+        return self.write()
+
+    @property
+    def reader(self) -> Session:
+        """A session that the server keeps read-only."""
+        return self.read()
 
     def progress(
         self,

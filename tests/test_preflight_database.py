@@ -247,7 +247,7 @@ def test_the_lock_of_another_run_is_refused_and_ours_is_not(place: Place) -> Non
         row = place.look().one("lock")
         assert row.level is Level.REFUSED
         assert row.detail.startswith(f"held by session {writer.id} of migrator@127.0.0.1")
-        Ledger(writer, RUN).open("")
+        Ledger(lambda: writer, RUN).open("")
         row = place.look().one("lock")
         assert row.detail.startswith("held by anna on laptop since ")
         found = place.look(ours=writer.id)
@@ -257,7 +257,7 @@ def test_the_lock_of_another_run_is_refused_and_ours_is_not(place: Place) -> Non
 def test_an_interrupted_run_is_a_warning(place: Place) -> None:
     """A run that never said how it ended is named, with the statement it had in hand."""
     with place.opened() as site, site.database.writer() as writer:
-        ledger = Ledger(writer, RUN)
+        ledger = Ledger(lambda: writer, RUN)
         ledger.open("")
         ledger.started("sql/attendance/migrate/x.sql:14", "0" * 64, None)
     found = place.look()

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from runbook.database.schema import Shape
@@ -203,14 +203,14 @@ def bind(template: str, values: Mapping[str, Value]) -> tuple[str, tuple[Value, 
 class Ledger:
     """Writes a run's rows on its writing session."""
 
-    def __init__(self, session: Session, common: Mapping[str, Value]) -> None:
+    def __init__(self, session: Callable[[], Session], common: Mapping[str, Value]) -> None:
         """`common` holds run, phase, change, plan, operator and host."""
         self._session = session
         self._common = dict(common)
 
     def open(self, steps: str) -> None:
         """Create the table where it is missing, and say that the run has begun."""
-        self._session.execute(CREATE)
+        self._session().execute(CREATE)
         self._write(OPEN_RUN, {"steps": steps})
 
     def close(self, outcome: str) -> None:
@@ -236,7 +236,7 @@ class Ledger:
                 **({"phase": phase} if phase else {}),
             },
         )
-        return int(str(self._session.value("SELECT LAST_INSERT_ID()")))
+        return int(str(self._session().value("SELECT LAST_INSERT_ID()")))
 
     def reached(self, row: int) -> None:
         """Keep, inside the chunk's own transaction, how far the chunks are."""
@@ -247,7 +247,7 @@ class Ledger:
         self._write(FINISHED, {"id": row, "outcome": outcome, "added": ",".join(added)})
 
     def _write(self, template: str, values: Mapping[str, Value]) -> None:
-        self._session.execute(*bind(template, {**self._common, **values}))
+        self._session().execute(*bind(template, {**self._common, **values}))
 
 
 def _entry(row: tuple[Value, ...]) -> Entry:
