@@ -275,7 +275,8 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
     # Invoke's own --dry runs the bodies of tasks all the same: take it as ours.
     dry_run = bool(options.pop("dry_run", False) or c.config.run.dry)
-    code = main(COMMANDS[name], env, Options(dry_run=dry_run, as_json=json, **options), HERE)
+    chosen = Options(dry_run=dry_run, as_json=json, **options)
+    code = main(COMMANDS[name], env, chosen, HERE, typed=True)
     if code:
         raise Exit(code=code)
 

@@ -1,7 +1,8 @@
-"""Ctrl-C: once to stop after the statement in hand, twice to stop now."""
+"""Ctrl-C: once to stop after the statement in hand, twice to stop now; in a look, once."""
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -46,9 +47,32 @@ class Brake:
             self._asked.set()
             say("Stopping after the statement in hand. Ctrl-C again: stop now.")
 
-        before = {number: signal.signal(number, pull) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with _handling(pull):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
+
+
+@contextmanager
+def leaving_at_once(may: Callable[[], bool], end: Callable[[], int]) -> Iterator[None]:
+    """End this process on SIGINT or SIGTERM while `may` says so, with the status that `end` gives.
+
+    A look only reads, in threads that may be waiting for a host that is silent:
+    nobody wants to wait for them.
+    """
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        if not may():
+            raise KeyboardInterrupt
+        os._exit(end())
+
+    with _handling(leave):
+        yield
+
+
+@contextmanager
+def _handling(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    before = {number: signal.signal(number, handler) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, earlier in before.items():
+            signal.signal(number, earlier)

@@ -87,7 +87,6 @@ def _step(number: int, step: Step, run: Run) -> Result:
     except KeyboardInterrupt as error:
         stopped = Interrupted(
             f"stopped at once; {step.title} may still be running on {step.where}",
-            advice="invoke status says where things stand.",
             running=True,
         )
         _told(number, step, run, stopped, began)

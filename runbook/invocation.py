@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from runbook import approval, counting
+from runbook.afterwards import after_error, after_failed_checks
 from runbook.brake import Brake
 from runbook.database import ledger, lock
 from runbook.database.sessions import Session
 from runbook.database.settings import writer_session
 from runbook.environment import Environment
-from runbook.errors import Lost, Outcome, Refusal, RunbookError, UsageError
+from runbook.errors import Outcome, Refusal, RunbookError, UsageError
 from runbook.events import Looking, Moment, RunFinished, RunStarted, Tell, fan_out, redacting
 from runbook.executor import execute
 from runbook.hosts.jobs import client_options
@@ -26,13 +27,10 @@ from runbook.options import Options
 from runbook.run import Run
 from runbook.site import Site
 from runbook.state import private_folder
-from runbook.steps import Level, Plan, Record, Statement
+from runbook.steps import Plan, Record, Statement
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
-
-UNDO = {"migrate": "rollback {}", "triggers": "triggers {} --remove"}
-"""What undoes the statements of a phase, as it is typed."""
 
 
 @dataclass(frozen=True)
@@ -163,9 +161,12 @@ class Invocation:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))
                 outcome = execute(plan, run)
             if outcome is Outcome.FAILED:
-                advice = self._what_holds_not(plan)
+                advice = after_failed_checks(plan)
         except RunbookError as error:
-            outcome, message, advice = error.outcome, error.message, self._what_next(plan, error)
+            again = f" --plan={self.options.plan}" if self.options.plan else ""
+            self.document.next = f"{plan.command}{again}"
+            outcome, message = error.outcome, error.message
+            advice = after_error(plan, self.document.steps, error, self.document.next)
             error.told = True
             raise
         finally:
@@ -215,30 +216,6 @@ class Invocation:
         """Return what the operator answers to a step's question."""
         self.console.stop()
         return self.console.ask(f"{question} ")
-
-    def _what_holds_not(self, plan: Plan) -> str:
-        """Say what to do about checks that do not hold, which were told one by one."""
-        ahead = (f.detail for f in plan.findings if f.level is Level.PENDING)
-        after = (f"Next: {plan.next}",) if plan.next else ()
-        where = f"Where it stands: invoke status --env={self.site.environment.name}"
-        return "\n".join((*ahead, *after, where))
-
-    def _what_next(self, plan: Plan, error: RunbookError) -> str:
-        """Say what state things are in, what resumes and what undoes."""
-        env = f"--env={self.site.environment.name}"
-        digest = f" --plan={self.options.plan}" if self.options.plan else ""
-        kinds = {step["kind"] for step in self.document.steps if step["outcome"] == "changed"}
-        touched = plan.phase in UNDO and kinds & {"statement", "chunks"}
-        self.document.next = f"{plan.command}{digest}"
-        still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
-        return "\n".join(
-            (
-                *((error.advice,) if error.advice else ()),
-                f"{still}Resume: {self.document.next}",
-                *((f"Undo: invoke {UNDO[plan.phase].format(env)}",) if touched else ()),
-                f"Where it stands: invoke status {env}",
-            )
-        )
 
 
 def _journal(environment: Environment, identity: str) -> Journal:

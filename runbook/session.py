@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 from runbook import inventory, site
+from runbook.brake import leaving_at_once
 from runbook.ending import attempt, exit_status, print_document
-from runbook.errors import Outcome
+from runbook.errors import Interrupted, Outcome, RunbookError
 from runbook.invocation import Invocation, Phase
 from runbook.options import Options
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 
 
-def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
+def main(
+    phase: Phase, env: str | None, options: Options, folder: Path, *, typed: bool = False
+) -> int:
     """Run `phase` on the environment called `env` and return the exit status.
 
     `folder` holds inventory.yaml. Nothing is raised: everything that can go
-    wrong is said on the console, or in the JSON document.
+    wrong is said on the console, or in the JSON document. `typed` says that this
+    is all that the process is for: Ctrl-C then ends it at once while it only looks.
     """
     console = Console(quiet=options.as_json)
     document = Document(phase.name, env or "", options.dry_run)
@@ -27,11 +32,29 @@ def main(phase: Phase, env: str | None, options: Options, folder: Path) -> int:
         environment = known.environment(env)
         for mistake in known.mistakes:
             console.say(f"{mistake} (not in the way of {environment.name})", "yellow")
-        with site.opened(environment) as opened:
-            return Invocation(phase, options, opened, console, document).run()
+        try:
+            with site.opened(environment) as opened:
+                return Invocation(phase, options, opened, console, document).run()
+        except KeyboardInterrupt:
+            if document.run is None:
+                raise
+            where = f"Where it stands: invoke status --env={environment.name}"
+            raise Interrupted("stopped at once", advice=where, running=True) from None
 
-    outcome, error = attempt(work, console, folder)
-    status = exit_status(outcome, error)
-    if options.as_json:
-        print_document(document.text(outcome.value, status, error))
-    return status
+    def end(outcome: Outcome, error: RunbookError | None) -> int:
+        status = exit_status(outcome, error)
+        if options.as_json:
+            print_document(document.text(outcome.value, status, error))
+        return status
+
+    def leave() -> int:
+        error = Interrupted("stopped before anything was changed")
+        console.error(error)
+        return end(error.outcome, error)
+
+    def only_looks() -> bool:
+        return document.run is None and not console.asking
+
+    with leaving_at_once(only_looks, leave) if typed else nullcontext():
+        outcome, error = attempt(work, console, folder)
+        return end(outcome, error)

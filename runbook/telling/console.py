@@ -10,11 +10,12 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from io import TextIOWrapper
 
 from rich.console import Console as Rich
-from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Column, Table
 from rich.text import Text
 
 from runbook.environment import Environment
@@ -33,6 +34,7 @@ from runbook.events import (
 )
 from runbook.steps import Level, Plan
 from runbook.telling import render
+from runbook.units import age, size
 
 STYLE = {
     "ok": "green",
@@ -52,6 +54,10 @@ STYLE = {
 }
 PLAIN_EVERY = 5.0
 TAIL = 20
+CUT_SHORT = {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}
+_SHORTENED = Column(ratio=1, no_wrap=True, overflow="ellipsis")
+_WHOLE = Column(no_wrap=True)
+"""Of a live line that does not fit, the title gives way, not how far it is."""
 
 
 class Console:
@@ -64,6 +70,8 @@ class Console:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # an ASCII terminal gets ? for an arrow
         self._rich = _Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
+        self.asking = False
+        self._far = (0, "")
         self._live: Progress | None = None
         self._told = 0.0
         self._recap: list[StepFinished] = []
@@ -80,11 +88,14 @@ class Console:
 
     def ask(self, question: str) -> str:
         """Ask for one line; an end of input is an empty answer, Ctrl-C a stop."""
+        self.asking = True
         try:
             return self._rich.input(Text(question)).strip()
         except (EOFError, OSError):  # the terminal has gone away
             self.say("")
             return ""
+        finally:
+            self.asking = False
 
     def preview(self, plan: Plan, environment: Environment, *, full: bool = False) -> None:
         """Print the preview of a plan; unless `full`, scripts of this program are named only."""
@@ -159,12 +170,12 @@ class Console:
             return
         self._live = Progress(
             SpinnerColumn(),
-            TextColumn("{task.description}", markup=False),
-            BarColumn(bar_width=24),
-            TextColumn("{task.fields[note]}", markup=False, style="dim"),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False, table_column=_SHORTENED),
+            TextColumn("{task.fields[note]}", markup=False, style="dim", table_column=_WHOLE),
+            TimeElapsedColumn(table_column=_WHOLE),
             console=self._rich,
             transient=True,
+            expand=True,
         )
         self._live.add_task(title, total=None, note="")
         self._live.start()
@@ -177,9 +188,9 @@ class Console:
 
     def _progress(self, event: StepProgress) -> None:
         note = event.note or measure(event)
+        self._far = (event.number, measure(replace(event, eta=None)))
         if self._live:
-            task = self._live.task_ids[0]
-            self._live.update(task, total=event.total, completed=event.done, note=note)
+            self._live.update(self._live.task_ids[0], note=note)
         elif time.monotonic() - self._told > PLAIN_EVERY:
             self._told = time.monotonic()
             self._word("", f"… {note}")
@@ -202,10 +213,12 @@ class Console:
         step = event.step
         detail = f" · {event.detail}" if event.detail else ""
         took = f" · {event.seconds:.1f} s" if event.seconds >= 0.1 else ""
+        if event.outcome in CUT_SHORT and self._far[0] == event.number:
+            took = f" · after {self._far[1]}{took}"
         self._word(event.outcome, f"{step.phase:<9} {step.where}: {step.title}{detail}{took}")
         for line in render.mismatches(event.checks):
             self._word("", line, "red")
-        if event.outcome in {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}:
+        if event.outcome in CUT_SHORT:
             for line in event.output[-TAIL:]:
                 self._rich.print(Text(f"  | {line}", style="dim"))
 
@@ -259,8 +272,8 @@ def silence() -> None:
 def measure(event: StepProgress) -> str:
     """Return progress in words, such as `120,000 of 200,000 keys, 3 s left`."""
     if event.unit == "bytes":
-        done = f"{event.done / 1e6:,.1f} MB"
+        done = size(event.done)
     else:
         of = f" of {event.total:,}" if event.total else ""
         done = f"{event.done:,}{of} {event.unit}"
-    return f"{done}, {event.eta:.0f} s left" if event.eta is not None else done
+    return f"{done}, {age(event.eta)} left" if event.eta is not None else done

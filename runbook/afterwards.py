@@ -1,0 +1,58 @@
+"""What to say when a run ended early or its checks do not hold: the state, and what to type."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from runbook.errors import Lost, Outcome, RunbookError
+from runbook.steps import Level, Plan
+from runbook.units import counted
+
+DONE = (Outcome.OK, Outcome.CHANGED)
+UNDO = {"migrate": "rollback {}", "triggers": "triggers {} --remove"}
+"""What undoes the statements of a phase, as it is typed."""
+
+Ended = Sequence[Mapping[str, object]]
+"""The steps that ended, as the document has them."""
+
+
+def after_failed_checks(plan: Plan) -> str:
+    """Say what to do about checks that do not hold, which were told one by one."""
+    ahead = (f.detail for f in plan.findings if f.level is Level.PENDING)
+    after = (f"Next: {plan.next}",) if plan.next else ()
+    return "\n".join((*ahead, *after, _where(plan)))
+
+
+def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> str:
+    """Say what state things are in, what resumes and what undoes."""
+    kinds = {step["kind"] for step in ended if step["outcome"] == Outcome.CHANGED}
+    touched = plan.phase in UNDO and kinds & {"statement", "chunks"}
+    undo = UNDO.get(plan.phase, "").format(f"--env={plan.environment}")
+    still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
+    return "\n".join(
+        (
+            *((error.advice,) if error.advice else ()),
+            reached(plan, ended),
+            f"{still}Resume: {resume}",
+            *((f"Undo: invoke {undo}",) if touched else ()),
+            _where(plan),
+        )
+    )
+
+
+def reached(plan: Plan, ended: Ended) -> str:
+    """Say how many steps are done, and which is the first that is not."""
+    outcomes = {step["number"]: step["outcome"] for step in ended}
+    done = [outcome for outcome in outcomes.values() if outcome in DONE]
+    changed = counted(done.count(Outcome.CHANGED), "change")
+    said = f"{len(done)} of {counted(len(plan.steps), 'step')} done, with {changed}"
+    for number, step in enumerate(plan.steps, start=1):
+        outcome = outcomes.get(number)
+        if outcome not in DONE:
+            word = "in doubt" if outcome == Outcome.UNKNOWN else "next"
+            return f"{said}; {word}: {number}, {step.title}"
+    return said
+
+
+def _where(plan: Plan) -> str:
+    return f"Where it stands: invoke status --env={plan.environment}"
