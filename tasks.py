@@ -87,6 +87,23 @@ def restore(
     _run(c, "restore", env, json, dry_run=dry_run, full=full, plan=plan, backup=backup, into=into)
 
 
+@task(
+    **command,
+    help=CHANGE | FULL | {"release": "branch, tag, commit or digest to run on every host"},
+)
+def deploy(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    full: bool = False,
+    plan: str | None = None,
+    release: str = "",
+) -> None:
+    """Bring a release to the application's hosts, one batch after the other."""
+    _run(c, "deploy", env, json, dry_run=dry_run, full=full, plan=plan, release=release)
+
+
 @task(**command, help=CHANGE | FULL | {"fresh": "take a new backup even when one is young enough"})
 def migrate(
     c: Context,
@@ -282,7 +299,7 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 
 namespace = Collection(
-    *(status, preflight, backup, restore, migrate, verify, smoke, triggers, validate),
+    *(status, preflight, backup, restore, deploy, migrate, verify, smoke, triggers, validate),
     *(export, rollback, run, report),
 )
 namespace.add_collection(sandbox, "sandbox")

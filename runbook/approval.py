@@ -115,9 +115,9 @@ def _is_rest_of(plan: Plan, digest: str, book: Book) -> bool:
 
 
 def _ordered(left: list[str], steps: tuple[str, ...]) -> bool:
-    """Whether all of `left` are among `steps`, in their order."""
+    """Whether all of `left` (there may be nothing left) are among `steps`, in their order."""
     rest = iter(steps)
-    return bool(left) and all(digest in rest for digest in left)
+    return all(digest in rest for digest in left)
 
 
 def _differs(plan: Plan, environment: Environment, digest: str) -> str:

@@ -6,6 +6,7 @@ from runbook.invocation import Phase
 from runbook.phases import (
     ahead,
     backup,
+    deploy,
     export,
     maintenance,
     migrate,
@@ -24,6 +25,7 @@ COMMANDS = {
         Phase("preflight", ahead.prepare, locks=False, report=True),
         Phase("backup", backup.prepare),
         Phase("restore", restore.prepare),
+        Phase("deploy", deploy.prepare),
         Phase("migrate", migrate.prepare),
         Phase("verify", verify.prepare, locks=False),
         Phase("triggers", triggers.prepare),

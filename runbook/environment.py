@@ -150,6 +150,37 @@ class Manual:
 
 
 @dataclass(frozen=True)
+class Deploy:
+    """How a release gets onto every host that has one of `roles`, `batch` hosts at a time.
+
+    In the commands `{release}`, `{folder}`, `{host}` and `{previous}` stand for
+    values of a host's turn; `{host}` may stand in the folder as well. A release
+    must be well within `healthy_within` seconds, and for `steady` seconds
+    without a break; it is asked `every` so many seconds.
+    """
+
+    roles: tuple[str, ...]
+    folder: str
+    fetch: str
+    fetched: str
+    restart: str
+    current: str
+    resolve: str | None = None
+    install: str | None = None
+    activate: str | None = None
+    health: str | None = None
+    logs: str | None = None
+    rollback: str | None = None
+    batch: int = 1
+    healthy_within: float = 60.0
+    steady: float = 5.0
+    every: float = 1.0
+    needs: tuple[str, ...] = ()
+    space: int = 500
+    """MiB that must be free in the folder."""
+
+
+@dataclass(frozen=True)
 class Timeouts:
     """Seconds: to connect, for one remote command, for a look's query, for a
     metadata lock, until a statement gives up on its lock, for one statement,
@@ -195,6 +226,7 @@ class Environment:
     validation: Validation | None = None
     manual: tuple[Manual, ...] = ()
     smoke: Smoke | None = None
+    deploy: Deploy | None = None
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
+from runbook import rescue
 from runbook.errors import Interrupted, Outcome, Refusal, RunbookError, StepFailed
 from runbook.events import StepFinished, StepStarted
 from runbook.perform import (
@@ -20,7 +21,9 @@ from runbook.perform import (
     proof,
     statement,
     suite,
+    survey,
     trial,
+    wait,
 )
 from runbook.run import Result, Run
 from runbook.steps import (
@@ -29,6 +32,7 @@ from runbook.steps import (
     Chunks,
     Command,
     Compare,
+    Expect,
     Export,
     Fetch,
     FetchExport,
@@ -41,13 +45,16 @@ from runbook.steps import (
     Statement,
     Step,
     Suite,
+    Survey,
     Trial,
+    Wait,
 )
 
 
 def execute(plan: Plan, run: Run) -> Outcome:
     """Perform every step in order and return how the whole ended.
 
+    When a step fails, what rescues its block is performed before that is raised.
     After a check that does not hold the other checks still run, so that all
     that is wrong is seen at once, but nothing is changed any more, and what
     was to be so after the changes is not asked.
@@ -57,6 +64,8 @@ def execute(plan: Plan, run: Run) -> Outcome:
     """
     outcome, skipped = Outcome.OK, False
     for number, step in enumerate(plan.steps, start=1):
+        if step.rescues:
+            continue
         if step.done:
             run.tell(StepFinished(number, step, Outcome.OK, 0.0, step.found))
             continue
@@ -66,7 +75,11 @@ def execute(plan: Plan, run: Run) -> Outcome:
             skipped = skipped or step.changes
             run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))
             continue
-        result = _step(number, step, run)
+        try:
+            result = _step(number, step, run)
+        except RunbookError as error:
+            rescue.answer(plan, number, error, run, _step)
+            raise
         if result.outcome is Outcome.FAILED:
             outcome = Outcome.FAILED
         elif result.outcome is Outcome.CHANGED and outcome is Outcome.OK:
@@ -119,6 +132,10 @@ def perform(step: Step, run: Run) -> Result:
             return suite.perform(step, run)
         case Job():
             return job.perform(step, run)
+        case Wait():
+            return wait.perform(step, run)
+        case Expect():
+            return command.expect(step, run)
         case Command():
             return command.perform(step, run)
         case Chunks():
@@ -137,6 +154,8 @@ def perform(step: Step, run: Run) -> Result:
             return ask.perform(step, run)
         case Skip():
             return Result(Outcome.SKIPPED, step.text)
+        case Survey():
+            return survey.perform(step, run)
         case Trial():
             return trial.perform(step, run)
         case Compare():

@@ -27,7 +27,7 @@ from runbook.options import Options
 from runbook.run import Run
 from runbook.site import Site
 from runbook.state import private_folder
-from runbook.steps import Plan, Record, Statement
+from runbook.steps import Plan
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
@@ -96,7 +96,7 @@ class Invocation:
             self.console.stop()
         typed = f"invoke {plan.phase} --env={environment.name}{self.options.flags}"
         session = writer_session(environment) if plan.pending else ()
-        self.document.plan = replace(plan, command=typed, session=session)
+        self.document.plan = replace(plan, command=plan.command or typed, session=session)
         self.document.next = plan.next
         return self.document.plan
 
@@ -148,7 +148,7 @@ class Invocation:
         run = self._open(
             plan, write, identity, redacting(subscribers, lambda: (self.site.password(),))
         )
-        recorded = any(isinstance(step, Statement | Record) for step in plan.pending)
+        recorded = plan.recorded
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
         how = approval.confirmed(plan, environment, self.options)
         with _journalled(environment):

@@ -31,6 +31,7 @@ class Options:
     answer: tuple[str, ...] = ()
     triggers: bool = False
     remove: bool = False
+    release: str = ""
 
     @property
     def flags(self) -> str:

@@ -23,6 +23,10 @@ class Step:
     `found` and `cost` are for the reader and are no part of the digest:
     they hold counts and estimates. A `done` step was so already: it is shown
     and not executed. `timeout` is in seconds.
+
+    Steps of one `block` are put back together: a step that `rescues` a block is
+    performed only once a step of that block has failed. One that is in a block
+    itself waits for that block to have begun to change its host.
     """
 
     changes: ClassVar[bool] = True
@@ -36,11 +40,14 @@ class Step:
     cost: str = ""
     done: bool = False
     timeout: float = 3600.0
+    block: str = ""
+    rescues: tuple[str, ...] = ()
 
     @property
     def digest(self) -> str:
         """Twelve hexadecimal digits over what this step will send, and where."""
-        said = (type(self).__name__, self.phase, self.where, *self.sent, str(self.done))
+        when = ("rescue",) if self.rescues else ()
+        said = (type(self).__name__, self.phase, self.where, *self.sent, str(self.done), *when)
         return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
 
     @property
@@ -65,6 +72,44 @@ class Inspect(Command):
     """A command that only reads."""
 
     changes: ClassVar[bool] = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expect(Inspect):
+    """A command that only reads, and whose whole output must be `expected`."""
+
+    expected: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wait(Inspect):
+    """Asks until a host is well: every one of `checks` exits 0, and `report` prints `expected`.
+
+    It is asked `every` so many seconds, must be so for `steady` seconds without
+    a break, and may take `timeout` seconds to be. When it is not, `logs` tells
+    what the host last said, if anything does.
+    """
+
+    checks: tuple[str, ...]
+    report: str
+    logs: str
+    expected: str
+    every: float
+    steady: float
+
+    @property
+    def sent(self) -> tuple[str, ...]:
+        """Every check, what must print the expected, and what is sent when a host is not well."""
+        return (*self.checks, self.report, *((self.logs,) if self.logs else ()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Survey(Step):
+    """Asks hosts at once, each its own text; where one is given, all must answer `expected`."""
+
+    changes: ClassVar[bool] = False
+    asked: tuple[tuple[str, str], ...]
+    expected: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -295,3 +340,8 @@ class Plan:
     def pending(self) -> tuple[Step, ...]:
         """The steps that are still to be executed and change something."""
         return tuple(step for step in self.steps if step.changes and not step.done)
+
+    @property
+    def recorded(self) -> bool:
+        """Whether a run of it stands in the ledger."""
+        return any(isinstance(s, Statement | Record) or s.block for s in self.pending)

@@ -1,7 +1,7 @@
 """The application on a sandbox's hosts: deployed as on real ones, under a process manager.
 
 Each host has it in `APP_HOME`: `repository` (a mirror of the sandbox's
-application.git), `releases/TAG`, `current` (a link to one of them), `shared`
+application.git), `releases/COMMIT`, `current` (a link to one of them), `shared`
 (its settings, 0600), `run` (pid files, the worker's heartbeat) and `logs`.
 """
 
@@ -90,14 +90,15 @@ class Application:
         (home / "shared" / "processes").write_text(" ".join(PROCESSES[name]) + "\n")
         mirror = home / "repository"
         releases.git("clone", "--quiet", "--mirror", self.root / REPOSITORY, mirror)
-        folder = home / "releases" / release
+        commit = releases.git(f"--git-dir={mirror}", "rev-parse", f"{release}^{{commit}}").strip()
+        folder = home / "releases" / commit
         folder.mkdir()
         archive = home / "release.tar"
         releases.git(f"--git-dir={mirror}", "archive", f"--output={archive}", release)
         shutil.unpack_archive(archive, folder, filter="data")
         archive.unlink()
         self._run(name, "app-install", str(folder))
-        (home / "current").symlink_to(f"releases/{release}")
+        (home / "current").symlink_to(f"releases/{commit}")
         self._control(name, "start")
         if not wait_until(lambda: self._is_well(name), 20.0):
             last = tail(home / "logs" / "app-error.log") or tail(home / "logs" / "app.log")

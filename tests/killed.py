@@ -1,4 +1,7 @@
-"""Run a command in a process that SIGKILLs itself at a chosen moment: python -m tests.killed."""
+"""Run a command in a process that SIGKILLs itself at a chosen moment: python -m tests.killed.
+
+The moment is one of MOMENTS, or a number: after so many steps that changed something.
+"""
 
 from __future__ import annotations
 
@@ -43,6 +46,12 @@ def second() -> Callable[..., bool]:
     return lambda *_: next(times) == 2
 
 
+def nth(count: int) -> Callable[..., bool]:
+    """Return what is true once so many steps have changed something."""
+    left = itertools.count(1)
+    return lambda journal, event: changed(journal, event) and next(left) == count
+
+
 def changed(_journal: Journal, event: object) -> bool:
     """Whether a step has just changed something."""
     return isinstance(event, StepFinished) and event.outcome is Outcome.CHANGED
@@ -57,6 +66,10 @@ MOMENTS: dict[str, Callable[[], None]] = {
 
 
 if __name__ == "__main__":
-    moment, command, folder = sys.argv[1:]
-    MOMENTS[moment]()
-    sys.exit(main(COMMANDS[command], "test", Options(as_json=True), Path(folder)))
+    moment, command, folder, *said = sys.argv[1:]
+    if moment.isdecimal():
+        after(Journal, "__call__", nth(int(moment)))
+    else:
+        MOMENTS[moment]()
+    options = Options(as_json=True, **dict(word.split("=", 1) for word in said))  # type: ignore[arg-type]
+    sys.exit(main(COMMANDS[command], "test", options, Path(folder)))

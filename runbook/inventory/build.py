@@ -25,7 +25,7 @@ from runbook.inventory import shape
 from runbook.inventory.kinds import InFile
 from runbook.inventory.mistakes import Gathered, Place
 from runbook.inventory.records import Fields, Key
-from runbook.inventory.sections import manual, smoke, validate
+from runbook.inventory.sections import deploy, manual, smoke, validate
 from runbook.inventory.words import has_invisible_characters
 
 T = TypeVar("T")
@@ -70,6 +70,7 @@ class _Builder:
                 Health(each, check[shape.HEALTH_ROLE], check[shape.HEALTH_COMMAND])
                 for each, check in health.items()
             ),
+            deploy=deploy.deploy(fields[deploy.DEPLOY]),
             validation=validate.validation(fields[validate.VALIDATE]),
             manual=manual.manual(fields[manual.MANUAL]),
             smoke=smoke.smoke(fields[smoke.SMOKE]),

@@ -20,6 +20,7 @@ from runbook.inventory.common import (
 from runbook.inventory.durations import format_duration
 from runbook.inventory.kinds import PATH, InFile, Listed, OrFile, Password
 from runbook.inventory.records import Key, Named, Record, names, optional, required, section
+from runbook.inventory.sections.deploy import DEPLOY
 from runbook.inventory.sections.manual import MANUAL
 from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
@@ -205,6 +206,7 @@ ENVIRONMENT = Record(
         DATABASE,
         BACKUP,
         HEALTH,
+        DEPLOY,
         SMOKE,
         VALIDATE,
         MANUAL,

@@ -71,7 +71,8 @@ def _watch(step: Job, run: Run, look: Callable[[], State]) -> State:
             return state
         if state.seconds > step.timeout:
             raise Lost(f"{step.where}: still running after {state.seconds} s: {step.title}")
-        run.progress(state.done, step.unit, total=state.total, eta=_eta(state), note=state.stage)
+        note = state.stage or (state.log[-1] if state.log else "")
+        run.progress(state.done, step.unit, total=state.total, eta=_eta(state), note=note)
         run.keep_lock()
         run.brake.pause(wait)
         wait = min(wait * GROWTH, LONGEST_WAIT)

@@ -12,7 +12,7 @@ from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.events import CheckRow
 from runbook.perform.chunks import RANGE
-from runbook.steps import Chunks, Finding, Level, Plan, Record, Statement, Step
+from runbook.steps import Chunks, Finding, Level, Plan, Statement, Step
 from runbook.telling.folding import folded
 from runbook.units import counted, listed
 
@@ -133,12 +133,13 @@ def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
     if not plan.pending:
         return ()
     opening = (*writer_settings(environment), TAKE_LOCK.replace("%s", ":lock"))
-    if not any(isinstance(step, (Statement, Record)) for step in plan.pending):
+    if not plan.recorded:
         return opening
-    texts = [*opening, ledger.CREATE, ledger.OPEN_RUN, ledger.STARTED]
+    writes = any(isinstance(step, Statement) for step in plan.pending)
+    texts = [*opening, ledger.CREATE, ledger.OPEN_RUN, *((ledger.STARTED,) if writes else ())]
     if any(isinstance(step, Chunks) for step in plan.pending):
         texts += ["START TRANSACTION", _named(RANGE, "from", "to"), ledger.REACHED, "COMMIT"]
-    return (*texts, ledger.FINISHED, ledger.CLOSE_RUN)
+    return (*texts, *((ledger.FINISHED,) if writes else ()), ledger.CLOSE_RUN)
 
 
 def _about(environment: Environment) -> Iterator[Line]:
@@ -167,7 +168,8 @@ def _finding(finding: Finding) -> Line:
 
 
 def _head(number: int, step: Step, style: str = "") -> Line:
-    state = "done" if step.done else "change" if step.changes else "read"
+    happens = "rescue" if step.rescues else "change" if step.changes else "read"
+    state = "done" if step.done else happens
     lead = f"{number:>2}  {step.phase:<9} {state:<6} "
     return Line(f"{step.where}: {step.title}", style, lead)
 
