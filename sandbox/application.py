@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import node, programs, releases
+from sandbox.apt import run
 from sandbox.hosts import APP_HOME, SYSTEM_PATH, SshHost
 from sandbox.processes import StartFailed, free_port, tail, wait_until
 
@@ -95,7 +96,7 @@ class Application:
         folder.mkdir()
         archive = home / "release.tar"
         releases.git(f"--git-dir={mirror}", "archive", f"--output={archive}", release)
-        shutil.unpack_archive(archive, folder, filter="data")
+        run(["tar", "--extract", f"--file={archive}", f"--directory={folder}"])
         archive.unlink()
         self._run(name, "app-install", str(folder))
         (home / "current").symlink_to(f"releases/{commit}")

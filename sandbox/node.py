@@ -126,7 +126,9 @@ def _npm_ci(programs: Node, project: Path, folder: Path, about: str) -> None:
     if done.returncode != 0:
         reasons = re.findall(r"^npm (?:error|ERR!) (.+)$", done.stderr, re.MULTILINE)
         said = "; ".join(reasons[:3]) or done.stderr.strip()
-        raise Unavailable(f"{about}: npm ci failed: {' '.join(said.split())[:300]}")
+        raise Unavailable(
+            f"{about}: npm ci, which needs the network this once: {' '.join(said.split())[:300]}"
+        )
     say(f"installed in {time.monotonic() - started:.1f} s")
 
 

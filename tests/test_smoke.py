@@ -25,7 +25,7 @@ PASSES = json.dumps({"testResults": [{"assertionResults": [{"title": "a", "statu
 
 def place(sandbox: Sandbox, folder: Path, command: str, **more: Any) -> Bench:
     """Return a bench whose tests are `command`, on app1."""
-    section = {"host": "app1", "command": command, "folder": str(folder / "smoke"), **more}
+    section = {"host": "app1", "command": command, "folder": f"{folder}/{{host}}", **more}
     return bench(sandbox, folder, smoke=section)
 
 
@@ -97,6 +97,7 @@ def test_a_report_may_come_on_standard_output(mariadb: Sandbox, tmp_path: Path) 
     ran = here.run("smoke")
     assert (ran.status, ran.document["steps"][0]["detail"]) == (0, "1 passed")
     assert told(ran.document["journal"]) == ["testing"]
+    assert (tmp_path / "app1" / "tests" / "report").read_text().strip() == PASSES
 
 
 def test_an_old_report_is_not_taken_for_a_new_one(mariadb: Sandbox, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def _pending(environment: Environment) -> Finding:
 
 
 def _folder(smoke: Smoke) -> str:
-    return f"{smoke.folder}/tests"
+    return f"{fill(smoke.folder, host=smoke.host)}/tests"
 
 
 def _command(smoke: Smoke) -> str:
