@@ -9,12 +9,16 @@ since each has servers of its own.
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterator
 
 import pytest
 
 from sandbox.programs import Flavour, why_not
 from sandbox.sandbox import Sandbox
+
+sys.dont_write_bytecode = False
+"""Invoke keeps no bytecode of what it imports; a hundred commands shall find ours."""
 
 FLAVOURS: tuple[Flavour, ...] = ("mariadb", "mysql")
 
