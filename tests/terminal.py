@@ -13,6 +13,8 @@ import time
 
 from tests.support import PROJECT, Bench
 
+CTRL_C = b"\x03"
+
 
 def answered(place: Bench, words: tuple[str, ...], *dialogue: tuple[str, bytes]) -> tuple[int, str]:
     """Run `invoke` with `words` at a terminal; return its exit status and the screen.
@@ -35,19 +37,25 @@ def answered(place: Bench, words: tuple[str, ...], *dialogue: tuple[str, bytes])
         env={**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "100"},
     )
     os.close(theirs)
-    screen = ""
+    screen, answer = "", b""
     for wanted, answer in dialogue:
         screen += _until(ours, wanted)
         os.write(ours, answer)
-    screen += _until(ours, None)
+    screen += _until(ours, None, again=answer if answer == CTRL_C else b"")
     os.close(ours)
     return process.wait(timeout=60), screen
 
 
-def _until(terminal: int, wanted: str | None) -> str:
+def _until(terminal: int, wanted: str | None, again: bytes = b"") -> str:
+    """Read until `wanted` is there, or to the end; type `again` while nothing happens.
+
+    A signal that comes in the instant before Python's input() begins to read is
+    not seen before the next key; a person too would press Ctrl-C once more.
+    """
     seen, end = "", time.monotonic() + 60
     while time.monotonic() < end and (wanted is None or wanted not in seen):
-        if not select.select([terminal], [], [], 1.0)[0]:
+        if not select.select([terminal], [], [], 3.0)[0]:
+            os.write(terminal, again)
             continue
         try:
             piece = os.read(terminal, 65536)

@@ -8,7 +8,7 @@ import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, bench
-from tests.terminal import answered
+from tests.terminal import CTRL_C, answered
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def test_anything_else_changes_nothing(place: Bench, answer: bytes) -> None:
 def test_ctrl_c_at_the_question_is_a_stop(place: Bench) -> None:
     """Ctrl-C instead of an answer stops, exit status 130, before anything was changed."""
     before = place.schema()
-    status, screen = confirmed(place, b"\x03")
+    status, screen = confirmed(place, CTRL_C)
     assert status == 130, screen[-2000:]
     assert "stopped before anything was changed" in screen
     assert place.schema() == before
