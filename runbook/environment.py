@@ -181,6 +181,39 @@ class Deploy:
 
 
 @dataclass(frozen=True)
+class Log:
+    """A log of the application on every host with `role`: a file, a systemd unit, or a command.
+
+    `level` is how grave a line is that does not say it: info, warning or error.
+    """
+
+    name: str
+    role: str
+    file: str | None = None
+    unit: str | None = None
+    command: str | None = None
+    level: str = "info"
+
+
+@dataclass(frozen=True)
+class Monitor:
+    """How logs are followed, and what is a spike in them.
+
+    `baseline`, `interval` and `quiet` are seconds, `history` is bytes: how far
+    back and how much of a log is read for its baseline, how often a host is
+    asked, and how long no false alarm should be told. `factor` is what a spike
+    is to the usual rate, `level` the least level that counts.
+    """
+
+    baseline: float = 7 * 86400.0
+    history: int = 1 << 30
+    interval: float = 5.0
+    factor: int = 2
+    quiet: float = 30 * 86400.0
+    level: str = "error"
+
+
+@dataclass(frozen=True)
 class Timeouts:
     """Seconds: to connect, for one remote command, for a look's query, for a
     metadata lock, until a statement gives up on its lock, for one statement,
@@ -227,6 +260,8 @@ class Environment:
     manual: tuple[Manual, ...] = ()
     smoke: Smoke | None = None
     deploy: Deploy | None = None
+    logs: tuple[Log, ...] = ()
+    monitor: Monitor = Monitor()
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

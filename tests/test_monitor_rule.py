@@ -47,10 +47,10 @@ def test_spikes_are_found_and_bursts_are_none(
 @pytest.mark.parametrize("rate", [0.02, 0.5, 5.0, 50.0])
 @pytest.mark.parametrize("kind", KINDS)
 def test_false_alarms_are_few_on_every_kind_of_traffic(kind: str, rate: float) -> None:
-    """At most one 48-hour watch in ten has a false alarm, unless the rate itself wanders."""
+    """At most one 48-hour watch in five has a false alarm, unless the rate itself wanders."""
     done = trials(kind, rate, 20)
     wandering = kind.startswith("wandering")
-    assert sum(one.alarms for one in done) <= (24 if wandering else 2)
+    assert sum(one.alarms for one in done) <= (24 if wandering else 4)
 
 
 def test_a_rate_learned_from_little_is_not_trusted() -> None:

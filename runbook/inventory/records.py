@@ -80,9 +80,10 @@ class Fields:
 
 @dataclass(frozen=True)
 class Record:
-    """A mapping with these keys and no others."""
+    """A mapping with these keys and no others; of those in `one` exactly one must be there."""
 
     keys: tuple[Key[object], ...]
+    one: tuple[str, ...] = ()
     expected = "a mapping"
 
     def defaults(self) -> Fields:
@@ -112,6 +113,8 @@ class Record:
                     values[key.name] = key.kind.read(value, home)
             elif key.required and home is not None and key.name not in meant:
                 mistakes.add(_missing(key, node.place, home))
+        if self.one and home is not None and len(entries.keys() & set(self.one)) != 1:
+            mistakes.add(node.place.error(f"expected exactly one of {', '.join(self.one)}"))
         mistakes.report()
         return Fields(values, places)
 

@@ -21,6 +21,7 @@ from runbook.inventory.durations import format_duration
 from runbook.inventory.kinds import PATH, InFile, Listed, OrFile, Password
 from runbook.inventory.records import Key, Named, Record, names, optional, required, section
 from runbook.inventory.sections.deploy import DEPLOY
+from runbook.inventory.sections.logs import LOGS, MONITOR
 from runbook.inventory.sections.manual import MANUAL
 from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
@@ -210,6 +211,8 @@ ENVIRONMENT = Record(
         SMOKE,
         VALIDATE,
         MANUAL,
+        LOGS,
+        MONITOR,
         TIMEOUTS,
         POLICY,
         STATE,

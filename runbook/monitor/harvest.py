@@ -46,6 +46,9 @@ class Harvest:
     last: float | None = None
 
 
+NOTHING = Harvest(0)
+
+
 @dataclass(frozen=True)
 class Reading:
     """What must be known to read a piece.

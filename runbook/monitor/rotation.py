@@ -9,7 +9,6 @@ bear its name and a rotation's ending.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
@@ -118,15 +117,17 @@ class Read:
         return self.settled and self.start + len(data) >= self.file.size
 
 
-def names(live: str) -> re.Pattern[str]:
-    """Return what matches the names of a log's files; `live` may hold `*`."""
+def names(live: str) -> str:
+    """Return an expression, for Python and for bash, that the names of a log's files match.
+
+    `live` is the name that is written to; it may hold `*`.
+    """
     stem, dot, ending = live.rpartition(".")
     if not stem:
         stem, dot, ending = live, "", ""
-    rotated = r"([._-]+([0-9][0-9._:TZ-]*|old|bak))?"
-    packed = rf"(\.({'|'.join(PACKED)}))?"
-    tail = _glob(dot + ending)
-    return re.compile(f"{_glob(stem)}({rotated}{tail}|{tail}{rotated}){packed}")
+    tail = _expression(dot + ending)
+    rotated = "([._-]+([0-9][0-9._:TZ-]*|old|bak))?"
+    return f"{_expression(stem)}({rotated}{tail}|{tail}{rotated})(\\.({'|'.join(PACKED)}))?"
 
 
 def adopted(position: Position, files: Iterable[File], live: str) -> Position:
@@ -297,5 +298,6 @@ def _reached(position: Position, file: File, offset: int, to: int) -> float:
     )
 
 
-def _glob(text: str) -> str:
-    return ".*".join(map(re.escape, text.split("*")))
+def _expression(text: str) -> str:
+    """Return what matches a name; escaped for both kinds of expressions."""
+    return "".join(".*" if c == "*" else f"\\{c}" if c in ".[]{}()+?|^$\\" else c for c in text)

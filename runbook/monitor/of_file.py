@@ -1,0 +1,175 @@
+"""A log that is a file: listed with its rotations, and read where it was left."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from runbook.monitor import rotation
+from runbook.monitor.harvest import NOTHING, Harvest, Reading, harvest
+from runbook.monitor.replies import Reply, Taken, Terms
+from runbook.monitor.rotation import SAMPLE, File, Place, Position, Proof, Read
+
+PACKING = 10
+"""What a packed file holds is taken for so many times its size."""
+
+
+class FileSource:
+    """The file called `name` (with `*` for what changes in it) and its rotations.
+
+    At first at most `history` bytes are read, the newest.
+    """
+
+    def __init__(self, name: str, position: Position, history: int) -> None:
+        self.position = position
+        self._name = name
+        self._names = re.compile(rotation.names(name))
+        self._history = history
+        self._wanted: Read | None = None
+
+    def ask(self, length: int) -> str:
+        """Return what to send: from when on to show how files begin, and what to read."""
+        lines = [f"since {int(rotation.asked_since(self.position))}"]
+        if read := self._wanted:
+            read = replace(read, length=length + read.place.mark.length)
+            self._wanted = read
+            lines.append(f"read {read.file.inode} {read.start} {read.length} {read.file.name}")
+        return "\n".join(lines) + "\n"
+
+    def take(self, reply: Reply, terms: Terms) -> Taken:
+        """Take in a listing and what was read, and decide what to read next."""
+        files = _files(reply.listing, self._names)
+        live = _live(files, self._name)
+        if not self.position.places:
+            self.position = newest(self.position, files, self._history)
+        read, self._wanted = self._wanted, None
+        since = self.position.reached
+        got = NOTHING
+        if read is not None and reply.data is not None:
+            got = self._read(read, reply, terms)
+            files = _grown(files, read, len(reply.data))
+        self.position = rotation.adopted(self.position, files, live)
+        gap = rotation.lost(self.position, files)
+        wanted = rotation.next_read(self.position, files, live, reply.clock, SAMPLE)
+        if wanted is None:
+            self.position = rotation.settled(self.position, files, live, reply.clock)
+        if gap:  # told once
+            self.position = replace(self.position, places=self.position.places[:-1])
+        self._wanted = wanted or _still(self.position, files, live)
+        known = read is not None and (read.file.born or read.place.offset)
+        return Taken(
+            reply.clock,
+            got,
+            more=wanted is not None,
+            since=max(since, read.file.born) if read is not None and known else None,
+            problem=_problem(files, live),
+            gap=gap,
+        )
+
+    def _read(self, read: Read, reply: Reply, terms: Terms) -> Harvest:
+        data = reply.data or b""
+        fresh = rotation.check(read, data)
+        if fresh is None:
+            if len(data) >= read.place.mark.length:  # else it was truncated at this moment
+                self.position = rotation.forget(self.position, read)
+            return NOTHING
+        start, end = rotation.span(self.position, read, len(fresh))
+        how = Reading(
+            otherwise=terms.otherwise,
+            least=terms.least,
+            zone=reply.zone,
+            now=reply.clock,
+            start=start,
+            end=end,
+            inside=read.place.inside,
+            final=read.ends(data),
+        )
+        got = harvest(fresh, how)
+        self.position = rotation.advanced(self.position, read, data, got.used, got.inside)
+        return got
+
+
+def newest(position: Position, files: Iterable[File], most: int) -> Position:
+    """Return the first position: of all that was written since `since`, the newest `most` bytes."""
+    left = most
+    places = []
+    for file in sorted(files, key=lambda file: file.modified, reverse=True):
+        size = file.size * PACKING if file.packed else file.size
+        if file.modified < position.since or size <= left:
+            left -= size if file.modified >= position.since else 0
+            continue
+        skipped = 0 if file.packed else file.size - left
+        head = Proof.of(file.head or b"")
+        ended = file.packed or left <= 0
+        offset = file.size if ended and not file.packed else skipped
+        places.append(Place(file.inode, offset, head, inside=not ended, ended=ended))
+        left = 0
+    return replace(position, places=tuple(places))
+
+
+def _files(listing: Iterable[bytes], names: re.Pattern[str]) -> list[File]:
+    """Read the listing; a file under two names counts once."""
+    found: dict[int, File] = {}
+    for line in listing:
+        try:
+            word, inode, size, changed, born, head, name = line.split(b" ", 6)
+            if word != b"file" or not names.fullmatch(text := name.decode()):
+                continue
+            file = File(
+                name=text,
+                inode=int(inode),
+                size=int(size),
+                modified=float(changed),
+                born=max(0.0, float(born)),
+                head=_head(head),
+                readable=head != b"!",
+            )
+        except (ValueError, binascii.Error):
+            continue
+        if file.inode not in found or len(text) < len(found[file.inode].name):
+            found[file.inode] = file
+    return list(found.values())
+
+
+def _head(shown: bytes) -> bytes | None:
+    if shown in {b"-", b"!"}:
+        return None
+    return b"" if shown == b"=" else base64.b64decode(shown)
+
+
+def _live(files: Iterable[File], name: str) -> str:
+    """Return the name that is written to: the newest one where it is a pattern."""
+    if "*" not in name:
+        return name
+    plain = [file for file in files if not file.packed]
+    return max(plain, key=lambda file: (file.modified, file.name)).name if plain else ""
+
+
+def _grown(files: Iterable[File], read: Read, length: int) -> list[File]:
+    """Return the listing, made before the file was read, with what was there by then."""
+    end = read.start + length
+    return [
+        replace(file, size=max(file.size, end))
+        if file.inode == read.file.inode and not file.packed
+        else file
+        for file in files
+    ]
+
+
+def _still(position: Position, files: Iterable[File], live: str) -> Read | None:
+    """Return what is asked for when all was read: what may have come to the file by then."""
+    places = {place.inode: place for place in position.places}
+    for file in files:
+        if file.name == live and file.readable and file.inode in places:
+            return Read(file, places[file.inode], SAMPLE)
+    return None
+
+
+def _problem(files: Iterable[File], live: str) -> str:
+    file = next((file for file in files if file.name == live), None)
+    if file is None:
+        return "there is no such file"
+    return "" if file.readable else f"{live} cannot be read: its permissions forbid it"
