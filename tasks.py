@@ -285,6 +285,18 @@ def report(
         raise Exit(code=code)
 
 
+@task(**command, help=READ)
+def notify(c: Context, env: str | None = None, json: bool = False) -> None:
+    """Send a trial notice to everybody whom runs of the environment tell."""
+    from runbook.notify import main  # noqa: PLC0415
+
+    if c.config.run.dry:
+        raise Exit("notify only sends: type it without --dry", code=2)
+    code = main(env, HERE, as_json=json)
+    if code:
+        raise Exit(code=code)
+
+
 def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> None:
     """Start a command; what it needs is imported only now, so that --list is quick."""
     from runbook.commands import COMMANDS  # noqa: PLC0415
@@ -300,6 +312,6 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 namespace = Collection(
     *(status, preflight, backup, restore, deploy, migrate, verify, smoke, triggers, validate),
-    *(export, rollback, run, report),
+    *(export, rollback, run, report, notify),
 )
 namespace.add_collection(sandbox, "sandbox")

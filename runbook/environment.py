@@ -26,13 +26,15 @@ class Secret:
 
     Exactly one of the three is set: the name of an environment variable, a
     file, or a command of the operator's machine (its one line of output).
-    `source` is where the inventory says so, as `inventory.yaml:12`, for messages.
+    `source` is where the inventory says so, as `inventory.yaml:12`, and `what`
+    it is, for messages.
     """
 
     env: str | None = None
     file: Path | None = None
     command: str | None = None
     source: str = ""
+    what: str = "password"
 
 
 @dataclass(frozen=True)
@@ -240,6 +242,24 @@ class Policy:
     never: tuple[str, ...] = ()
 
 
+class Occasion(StrEnum):
+    """What somebody wants to be told of a run: an end is any, a failure only one that is none."""
+
+    START = "start"
+    END = "end"
+    FAILURE = "failure"
+    ALERT = "alert"
+
+
+@dataclass(frozen=True)
+class Recipient:
+    """Who is told, by an URL of apprise, and of what."""
+
+    name: str
+    url: Secret
+    on: tuple[Occasion, ...]
+
+
 @dataclass(frozen=True)
 class Environment:
     """One environment of the inventory, complete."""
@@ -262,6 +282,7 @@ class Environment:
     deploy: Deploy | None = None
     logs: tuple[Log, ...] = ()
     monitor: Monitor = Monitor()
+    notify: tuple[Recipient, ...] = ()
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

@@ -158,6 +158,18 @@ class Measured:
 
 
 @dataclass(frozen=True)
+class Notified:
+    """A notice was sent to a recipient `about` a start, end, failure or alert; or why it was not.
+
+    It may come after the end of a run: notices are not waited for.
+    """
+
+    recipient: str
+    about: str
+    failure: str = ""
+
+
+@dataclass(frozen=True)
 class RunFinished:
     """The run has ended: what ended it early, if anything did, and what to do next."""
 
@@ -179,6 +191,7 @@ Event = (
     | Alert
     | Measured
     | Counted
+    | Notified
     | RunFinished
 )
 Tell = Callable[[Event], None]

@@ -31,6 +31,7 @@ from runbook.steps import Plan
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
+from runbook.telling.notices import Notices
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,17 @@ class Invocation:
             return self._preview()
         if not self.phase.takes_lock(self.options):
             return self._execute(self._look(), lambda: self.site.reader)
-        with self.site.database.writer() as writer:
-            lock.take(writer, self.site.environment)
-            self.site.ours = writer.id
-            return self._execute(self._confirmed(), lambda: writer)
+        try:
+            with self.site.database.writer() as writer:
+                lock.take(writer, self.site.environment)
+                self.site.ours = writer.id
+                return self._execute(self._confirmed(), lambda: writer)
+        except RunbookError as error:
+            if not error.told and not self.console.interactive:
+                notices = Notices(self.site.environment, fan_out((self.document, self.console)))
+                notices.refused(self.phase.name, error)
+                notices.close()
+            raise
 
     def _preview(self) -> Outcome:
         plan = self._planned()
@@ -145,9 +153,9 @@ class Invocation:
         journal = _journal(environment, identity)
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
-        run = self._open(
-            plan, write, identity, redacting(subscribers, lambda: (self.site.password(),))
-        )
+        notices = Notices(environment, subscribers)
+        tell = redacting(fan_out((subscribers, notices)), lambda: (self.site.password(),))
+        run = self._open(plan, write, identity, tell)
         recorded = plan.recorded
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
         how = approval.confirmed(plan, environment, self.options)
@@ -177,6 +185,7 @@ class Invocation:
                 self._count(plan, run, Moment.AFTER)
             took = time.monotonic() - began
             run.tell(RunFinished(identity, outcome, took, message, advice))
+            notices.close()
             journal.close()
             if journal.lost:
                 self.console.say(f"the journal is not whole: {journal.lost}", "yellow")

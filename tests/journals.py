@@ -17,6 +17,7 @@ from runbook.events import (
     Event,
     Measured,
     Moment,
+    Notified,
     Rate,
     RunFinished,
     RunStarted,
@@ -90,7 +91,9 @@ EVENTS: tuple[tuple[float, Event], ...] = (
     (8, Measured(4, "2026-11-22T02:00:00+00:00", (Rate("errors of app1", 3, 2.5),))),
     (8, Measured(4, "2026-11-22T02:01:00+00:00", (Rate("errors of app1", 40, 2.5, True),))),
     (8, Counted(Moment.AFTER, (TableRows("carts", 1234568), TableRows("marks", 3, exact=False)))),
+    (8, Notified("chat", "start")),
     (10, RunFinished(RUN, Outcome.FAILED, 10.0, "", "Resume: invoke migrate --env=staging")),
+    (10, Notified("pager", "end", "no answer")),
 )
 
 

@@ -47,8 +47,8 @@ def test_list_names_every_command() -> None:
 def test_list_imports_no_library_that_only_a_command_needs() -> None:
     """Listing stays quick, since SSH, SQL and terminal libraries wait for a command."""
     code = (
-        "import sys, tasks; print([m for m in ('fabric', 'paramiko', 'pymysql', 'rich')"
-        " if m in sys.modules])"
+        "import sys, tasks; print([m for m in ('fabric', 'paramiko', 'pymysql', 'rich', 'jinja2',"
+        " 'apprise') if m in sys.modules])"
     )
     out = subprocess.run(
         [sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=True

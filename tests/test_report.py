@@ -41,6 +41,7 @@ def test_the_verdict_comes_first_then_what_failed(page: Page) -> None:
     assert "invoke migrate --env=staging" in [e.text for e in page.of("code")]
     assert words(sections[1].text) == (
         "To heed alert 2026-11-22 02:00:00 UTC app1: spike of errors: 40 a minute → look at it"
+        " warning pager was not told of the end: no answer"
         " note tell the owners warning db1: backup: no verified one → one is taken first"
     )
 
@@ -66,6 +67,7 @@ def test_it_tells_by_whom_and_the_rows_before_and_after(page: Page) -> None:
     facts = dict(zip(_texts(page, "dt"), _texts(page, "dd"), strict=True))
     assert facts["By"] == "ada on ops1"
     assert facts["Confirmed by"] == "policy.confirm is none"
+    assert facts["Told"] == "chat of the start"
     assert facts["Command"] == "invoke migrate --env=staging"
     rows = [words(e.text) for e in page.of("tr")]
     assert "carts 1,234,567 1,234,568" in rows

@@ -90,9 +90,10 @@ def evil_journal(evil: str) -> tuple[bytes, list[str]]:
             event["number"] = 4  # of a step that went well nobody asks how far it had come
     plan = events[0]["plan"]
     done = [step for step in plan["steps"] if step["done"]]
-    events[-1]["message"] = events[-1]["advice"]
+    end = next(event for event in events if event["event"] == "RunFinished")
+    end["message"] = end["advice"]
     hidden = {
-        events[-1]["run"],
+        end["run"],
         *(s["text"] for s in done),
         *(f["advice"] for f in plan["findings"][:1]),
     }

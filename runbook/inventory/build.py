@@ -25,7 +25,7 @@ from runbook.inventory import shape
 from runbook.inventory.kinds import InFile
 from runbook.inventory.mistakes import Gathered, Place
 from runbook.inventory.records import Fields, Key
-from runbook.inventory.sections import deploy, logs, manual, smoke, validate
+from runbook.inventory.sections import deploy, logs, manual, notify, smoke, validate
 from runbook.inventory.words import has_invisible_characters
 
 T = TypeVar("T")
@@ -76,6 +76,7 @@ class _Builder:
             smoke=smoke.smoke(fields[smoke.SMOKE]),
             logs=logs.logs(fields[logs.LOGS]),
             monitor=logs.monitor(fields[logs.MONITOR]),
+            notify=notify.notify(fields[notify.NOTIFY], self._secret),
             timeouts=Timeouts(**{key.name: timeouts[key] for key in shape.EVERY_TIMEOUT}),
             policy=_policy(fields[shape.POLICY]),
             state=self._path(fields[shape.STATE]),

@@ -22,7 +22,8 @@ from runbook.inventory.mistakes import InventoryError, Mistake, Place
 
 LARGEST = 256 * 1024
 DEEPEST = 12
-SECRET_KEY = "password"  # noqa: S105 - the key below which nothing is ever quoted back
+SECRET_KEYS = frozenset({"password", "url"})
+"""The keys below which nothing is ever quoted back."""
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,7 @@ class _Builder:
         entries: dict[str, Entry] = {}
         while not isinstance(event := self._next(), yaml.MappingEndEvent):
             name = self._key(event, path, depth)
-            quotable = SECRET_KEY not in path
+            quotable = SECRET_KEYS.isdisjoint(path)
             at = self._place(event, (*path, name) if name is not None and quotable else path)
             value = self._node(self._next(), at, depth + 1)
             if name is None:

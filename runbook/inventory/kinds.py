@@ -112,17 +112,24 @@ class OrFile(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Password:
+class Hidden:
     """`{env: NAME}`, `{file: PATH}` or `{command: TEXT}`. What is written is never repeated."""
 
-    expected = "where the password comes from: {env: NAME}, {file: PATH} or {command: TEXT}"
+    what: str = "password"
+
+    @property
+    def expected(self) -> str:
+        """What is expected, with the three ways to write it."""
+        return (
+            f"where the {self.what} comes from: {{env: NAME}}, {{file: PATH}} or {{command: TEXT}}"
+        )
 
     def read(self, node: Node, home: Place | None) -> Secret:
         """Return where the password comes from, its file as written; a literal one is refused."""
         if isinstance(node, Broken):
             raise InventoryError([])
         if isinstance(node, Scalar) and node.meaning != "nothing":
-            raise node.place.error(f"a literal password is refused; write {self.expected}")
+            raise node.place.error(f"a literal {self.what} is refused; write {self.expected}")
         if not isinstance(node, Section):
             raise node.place.error(f"expected {self.expected}, found {found(node)}")
         if len(node.entries) != 1 or not node.entries.keys() <= _SOURCES.keys():
@@ -134,6 +141,7 @@ class Password:
             file=Path(value) if name == "file" else None,
             command=value if name == "command" else None,
             source=f"{node.place.file}:{node.place.line}",
+            what=self.what,
         )
 
     def schema(self) -> Json:

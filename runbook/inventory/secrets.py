@@ -1,4 +1,4 @@
-"""Read a password from where the inventory says it is, when it is needed.
+"""Read a secret from where the inventory says it is, when it is needed.
 
 No message says anything of what was read, nor of the command that was run.
 """
@@ -24,28 +24,28 @@ LONGEST = 16 * 1024
 
 
 class SecretError(UsageError):
-    """The password cannot be had; the message says why, the advice what to do."""
+    """The secret cannot be had; the message says why, the advice what to do."""
 
 
 def read_secret(secret: Secret, timeout: float = COMMAND_TIMEOUT) -> str:
-    """Return the password, without the one line break it may end with.
+    """Return the secret, without the one line break it may end with.
 
     `timeout` is in seconds and limits a command. Raises SecretError when the
-    source is missing, fails, is open to others, or holds no password of one line.
+    source is missing, fails, is open to others, or holds nothing of one line.
     """
     if secret.env is not None:
         what = f"the environment variable {secret.env}"
         data = _from_environment(secret.env, secret)
     elif secret.file is not None:
-        what = f"the password file {secret.file}"
+        what = f"the {secret.what} file {secret.file}"
         data = _from_file(secret.file, secret)
     else:
-        what = "the password's command"
+        what = f"the {secret.what}'s command"
         data = _from_command(secret.command or "", timeout, secret)
-    return _password(data, what, secret)
+    return _value(data, what, secret)
 
 
-def _password(data: bytes, what: str, secret: Secret) -> str:
+def _value(data: bytes, what: str, secret: Secret) -> str:
     if len(data) > LONGEST:
         raise _error(
             secret, f"{what} holds more than {LONGEST // 1024} KiB", "Is it the right one?"
@@ -53,13 +53,17 @@ def _password(data: bytes, what: str, secret: Secret) -> str:
     try:
         text = data.decode()
     except UnicodeDecodeError:
-        raise _error(secret, f"{what} is not UTF-8 text", "Store the password as UTF-8.") from None
+        raise _error(
+            secret, f"{what} is not UTF-8 text", f"Store the {secret.what} as UTF-8."
+        ) from None
     text = text.removesuffix("\n").removesuffix("\r")
     if not text:
-        raise _error(secret, f"{what} is empty", "Put the password there and run again.")
+        raise _error(secret, f"{what} is empty", f"Put the {secret.what} there and run again.")
     if any(unicodedata.category(char) == "Cc" for char in text):
         message = f"{what} holds more than one line, or a control character"
-        raise _error(secret, message, "Let it hold the password alone, such as by `… | head -n 1`.")
+        raise _error(
+            secret, message, f"Let it hold the {secret.what} alone, such as by `… | head -n 1`."
+        )
     return text
 
 
@@ -77,14 +81,14 @@ def _from_file(path: Path, secret: Secret) -> bytes:
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
             mode = os.fstat(file.fileno()).st_mode
             if not stat.S_ISREG(mode):
-                raise _error(secret, f"the password file {path} is not a regular file", "")
+                raise _error(secret, f"the {secret.what} file {path} is not a regular file", "")
             if mode & stat.S_IRWXO:
-                message = f"the password file {path} is open to every user of this machine"
+                message = f"the {secret.what} file {path} is open to every user of this machine"
                 raise _error(secret, message, f"chmod 600 {path}")
             return file.read(LONGEST + 1)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "a path cannot hold NUL"
-        message = f"the password file {path} cannot be read: {reason}"
+        message = f"the {secret.what} file {path} cannot be read: {reason}"
         raise _error(secret, message, "Create it with mode 600.") from None
 
 
@@ -103,21 +107,21 @@ def _from_command(command: str, timeout: float, secret: Secret) -> bytes:
             start_new_session=True,
         )
     except OSError as error:
-        message = f"the password's command cannot be started: {error.strerror}"
+        message = f"the {secret.what}'s command cannot be started: {error.strerror}"
         raise _error(secret, message, "") from None
     with process:
         try:
             output, status = _wait(process, time.monotonic() + timeout)
         except TimeoutError:
-            message = f"the password's command had not ended after {timeout:g} s"
+            message = f"the {secret.what}'s command had not ended after {timeout:g} s"
             raise _error(secret, message, "It must not ask questions; try it by hand.") from None
         finally:
             _kill(process)
     if status != 0 and len(output) <= LONGEST:
-        message = f"the password's command ended with status {status}"
+        message = f"the {secret.what}'s command ended with status {status}"
         raise _error(secret, message, "Try it by hand; what it said is above.")
     if not output.strip(b"\r\n"):
-        raise _error(secret, "the password's command printed nothing", "Try it by hand.")
+        raise _error(secret, f"the {secret.what}'s command printed nothing", "Try it by hand.")
     return output
 
 

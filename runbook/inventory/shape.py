@@ -18,11 +18,12 @@ from runbook.inventory.common import (
     ROLE_REFERENCE,
 )
 from runbook.inventory.durations import format_duration
-from runbook.inventory.kinds import PATH, InFile, Listed, OrFile, Password
+from runbook.inventory.kinds import PATH, Hidden, InFile, Listed, OrFile
 from runbook.inventory.records import Key, Named, Record, names, optional, required, section
 from runbook.inventory.sections.deploy import DEPLOY
 from runbook.inventory.sections.logs import LOGS, MONITOR
 from runbook.inventory.sections.manual import MANUAL
+from runbook.inventory.sections.notify import NOTIFY
 from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
 from runbook.inventory.words import Word, choice, duration, text, whole
@@ -95,7 +96,7 @@ TLS_HOSTNAME = optional(
 )
 DATABASE_NAME = required("name", _SCHEMA, "The database (schema) to migrate.")
 DATABASE_USER = required("user", _USER, "The account that migrates.")
-PASSWORD = required("password", Password(), "Where its password comes from; never the password.")
+PASSWORD = required("password", Hidden(), "Where its password comes from; never the password.")
 TLS = optional(
     "tls",
     Record((TLS_CA, TLS_HOSTNAME)),
@@ -213,6 +214,7 @@ ENVIRONMENT = Record(
         MANUAL,
         LOGS,
         MONITOR,
+        NOTIFY,
         TIMEOUTS,
         POLICY,
         STATE,

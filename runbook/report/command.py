@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import sys
-from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path
 
 from runbook import inventory
 from runbook.ending import attempt, exit_status, print_document
 from runbook.environment import Environment
-from runbook.errors import Outcome, Refusal, RunbookError, UsageError
+from runbook.errors import Outcome, Refusal, UsageError
 from runbook.inventory.mistakes import nearest
 from runbook.report.folding import fold
 from runbook.report.markdown import markdown as as_markdown
@@ -22,6 +20,7 @@ from runbook.report.reading import lines
 from runbook.report.verdict import verdict
 from runbook.state import private_folder
 from runbook.telling.console import Console
+from runbook.telling.document import Document
 
 LATEST, STANDARD_OUTPUT = "latest", "-"
 SECONDS = len("20251217T101112Z")
@@ -43,7 +42,7 @@ def main(
     """
     to_output = output == STANDARD_OUTPUT
     console = Console(quiet=as_json, aside=to_output)
-    report = _Report(env or "")
+    document = Document("report", env or "", dry_run=False)
 
     def work() -> Outcome:
         if to_output and as_json:
@@ -54,61 +53,40 @@ def main(
                 f"policy.never forbids report in {environment.name}",
                 advice=f"It is written in the inventory: {environment.source}.",
             )
-        text = report.of(_journal(environment, run), markdown=markdown)
+        journal = _journal(environment, run)
+        document.run, document.journal = journal.stem, str(journal)
+        text, headline = _report(journal, markdown=markdown)
         if to_output:
             if isinstance(sys.stdout, TextIOWrapper):
                 sys.stdout.reconfigure(encoding="utf-8")  # the page says so of itself
             print_document(text.removesuffix("\n"))
             return Outcome.OK
-        name = f"{report.run}.{'md' if markdown else 'html'}"
-        report.file = _write(environment, Path(output) if output else None, name, text)
-        console.say(f"{report.run}: {report.verdict}")
-        console.say(str(report.file))
+        name = f"{journal.stem}.{'md' if markdown else 'html'}"
+        document.report = str(_write(environment, Path(output) if output else None, name, text))
+        console.say(f"{journal.stem}: {headline}")
+        console.say(document.report)
         return Outcome.OK
 
     outcome, error = attempt(work, console, folder)
     status = exit_status(outcome, error)
     if as_json:
-        print_document(report.document(outcome, status, error))
+        print_document(document.text(outcome.value, status, error))
     return status
 
 
-@dataclass
-class _Report:
-    """What is known of the report so far, for the JSON document."""
+def _report(journal: Path, *, markdown: bool) -> tuple[str, str]:
+    """Return a journal's report, and its verdict in a line.
 
-    environment: str
-    run: str | None = None
-    journal: Path | None = None
-    file: Path | None = None
-    verdict: str = ""
-
-    def of(self, journal: Path, *, markdown: bool) -> str:
-        """Return the report's text."""
-        try:
-            data = journal.read_bytes()
-            run = fold(lines(data))
-        except OSError as error:
-            raise UsageError(f"{journal} cannot be read: {error.strerror}") from error
-        self.run, self.journal, self.verdict = journal.stem, journal, verdict(run).headline
-        source = Source(journal.name, hashlib.sha256(data).hexdigest(), len(data))
-        return as_markdown(run) if markdown else page(run, source)
-
-    def document(self, outcome: Outcome, status: int, error: RunbookError | None) -> str:
-        """Return the JSON document."""
-        said = {
-            "command": "report",
-            "environment": self.environment,
-            "outcome": outcome.value,
-            "exit_status": status,
-            "message": error.message if error else "",
-            "advice": error.advice if error else "",
-            "run": self.run,
-            "journal": self.journal and str(self.journal),
-            "report": self.file and str(self.file),
-            "verdict": self.verdict,
-        }
-        return json.dumps(said, indent=2, ensure_ascii=False)
+    Raises:
+        UsageError: the journal cannot be read.
+    """
+    try:
+        data = journal.read_bytes()
+    except OSError as error:
+        raise UsageError(f"{journal} cannot be read: {error.strerror}") from error
+    run = fold(lines(data))
+    source = Source(journal.name, hashlib.sha256(data).hexdigest(), len(data))
+    return as_markdown(run) if markdown else page(run, source), verdict(run).headline
 
 
 def _journal(environment: Environment, run: str) -> Path:

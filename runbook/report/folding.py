@@ -14,6 +14,7 @@ from runbook.report.model import (
     Alert,
     Check,
     Finding,
+    Notice,
     Point,
     Run,
     Series,
@@ -41,6 +42,7 @@ class _Folding:
     waits: dict[int, list[Wait]] = field(default_factory=lambda: defaultdict(list))
     tables: dict[str, Table] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     points: dict[str, list[Point]] = field(default_factory=lambda: defaultdict(list))
     damaged: int = 0
     unknown: Counter[str] = field(default_factory=Counter)
@@ -60,6 +62,9 @@ class _Folding:
                 self._counted(value)
             case "Alert":
                 self.alerts.append(_alert(value))
+            case "Notified":
+                words = (value[key].text for key in ("recipient", "about", "failure"))
+                self.notices.append(Notice(*words))
             case "Measured":
                 self._measured(value)
             case "StepStarted" | "StepProgress" | "StepWaiting" | "StepFinished" if not (
@@ -91,6 +96,7 @@ class _Folding:
             ),
             tables=tuple(self.tables.values()),
             alerts=tuple(self.alerts),
+            notices=tuple(self.notices),
             series=tuple(
                 Series(name, tuple(sorted(points, key=lambda point: point.at)))
                 for name, points in sorted(self.points.items())

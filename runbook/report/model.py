@@ -94,6 +94,15 @@ class Alert:
 
 
 @dataclass(frozen=True)
+class Notice:
+    """Whom the run told of what, and why that failed if it did."""
+
+    recipient: str
+    about: str
+    failure: str
+
+
+@dataclass(frozen=True)
 class Point:
     """How many lines a series had in the minute from `at` on; `usual` is what was expected."""
 
@@ -140,6 +149,7 @@ class Run:
     steps: tuple[Step, ...] = ()
     tables: tuple[Table, ...] = ()
     alerts: tuple[Alert, ...] = ()
+    notices: tuple[Notice, ...] = ()
     series: tuple[Series, ...] = ()
     damaged: int = 0
     unknown: tuple[tuple[str, int], ...] = ()

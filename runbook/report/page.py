@@ -58,6 +58,8 @@ def page(run: Run, source: Source) -> str:
         held=[(step, check) for step, check in run.checks if check.holds],
         matters=[found for found in run.findings if found.level not in {"ok", "pending"}],
         fine=[found for found in run.findings if found.level in {"ok", "pending"}],
+        told=[notice for notice in run.notices if not notice.failure],
+        untold=[notice for notice in run.notices if notice.failure],
         tally=_tally(run),
         TAIL=TAIL,
         LONG=LONG,

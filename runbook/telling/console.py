@@ -24,6 +24,7 @@ from runbook.events import (
     Alert,
     Event,
     Looking,
+    Notified,
     RunFinished,
     RunStarted,
     StepFinished,
@@ -149,6 +150,9 @@ class Console:
                 self._output(event.lines)
             case Alert():
                 self._alert(event)
+            case Notified() if event.failure:
+                said = f"{event.recipient} was not told of the {event.about}: {event.failure}"
+                self._word("warning", said)
             case StepFinished():
                 self._finished(event)
             case RunFinished():

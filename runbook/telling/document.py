@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, field
 
 from runbook.errors import RunbookError
-from runbook.events import Alert, Event, RunFinished, RunStarted, StepFinished
+from runbook.events import Alert, Event, Notified, RunFinished, RunStarted, StepFinished
 from runbook.steps import Plan
 from runbook.telling.journal import plain
 
@@ -25,11 +25,13 @@ class Document:
     seconds: float = 0.0
     steps: list[dict[str, object]] = field(default_factory=list)
     alerts: list[dict[str, object]] = field(default_factory=list)
+    notices: list[dict[str, object]] = field(default_factory=list)
     plan: Plan | None = None
     message: str = ""
     advice: str = ""
     next: str = ""
     journal: str | None = None
+    report: str | None = None
 
     def __call__(self, event: Event) -> None:
         """Keep what belongs in the document."""
@@ -58,6 +60,8 @@ class Document:
                 )
             case Alert():
                 self.alerts.append(plain(event))
+            case Notified():
+                self.notices.append(plain(event))
             case RunFinished():
                 self.seconds = round(event.seconds, 3)
                 self.message, self.advice = event.message, event.advice
@@ -94,8 +98,10 @@ class Document:
                 "planned": planned,
                 "steps": self.steps,
                 "alerts": self.alerts,
+                "notices": self.notices,
                 "seconds": self.seconds,
                 "journal": self.journal,
+                "report": self.report,
             },
             indent=2,
             ensure_ascii=False,
