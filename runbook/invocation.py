@@ -178,9 +178,8 @@ class Invocation:
             error.told = True
             raise
         finally:
-            if recorded:
-                with contextlib.suppress(RunbookError):
-                    run.ledger.close(outcome)
+            with contextlib.suppress(RunbookError):
+                run.ledger.close(outcome)
             if outcome is not Outcome.UNKNOWN:
                 self._count(plan, run, Moment.AFTER)
             took = time.monotonic() - began

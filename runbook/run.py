@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from runbook.brake import Brake
 from runbook.database.connect import Database
 from runbook.database.ledger import Ledger
-from runbook.database.lock import HOLDS_LOCK, lock_name
+from runbook.database.lock import HOLDS_LOCK, give_back, lock_name
 from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome
@@ -79,6 +79,14 @@ class Run:
     def waiting(self, why: str) -> None:
         """Tell why the step in hand holds back."""
         self.tell(StepWaiting(self.number, why))
+
+    def settle(self, outcome: Outcome) -> None:
+        """Close the ledger and give the lock back: nothing will be changed any more.
+
+        What follows only looks on, perhaps for days, and must not keep others out.
+        """
+        self.ledger.close(outcome)
+        give_back(self.writer, self.environment)
 
     def keep_lock(self, every: float = 5.0) -> None:
         """Prove, at most every so many seconds, that the writing session still holds the lock.

@@ -30,6 +30,8 @@ class Step:
     """
 
     changes: ClassVar[bool] = True
+    locked: ClassVar[bool] = True
+    """Whether it needs the environment's lock; steps that don't stand at a plan's end."""
 
     phase: str
     title: str

@@ -207,15 +207,19 @@ class Ledger:
         """`common` holds run, phase, change, plan, operator and host."""
         self._session = session
         self._common = dict(common)
+        self._open = False
 
     def open(self, steps: str) -> None:
         """Create the table where it is missing, and say that the run has begun."""
         self._session().execute(CREATE)
         self._write(OPEN_RUN, {"steps": steps})
+        self._open = True
 
     def close(self, outcome: str) -> None:
-        """Say how the run ended."""
-        self._write(CLOSE_RUN, {"outcome": outcome})
+        """Say how the run ended, once; nothing for a run that was never opened."""
+        if self._open:
+            self._write(CLOSE_RUN, {"outcome": outcome})
+            self._open = False
 
     def started(
         self, statement: str, checksum: str, before: Shape | None, *, phase: str = ""

@@ -11,6 +11,7 @@ from runbook.errors import Refusal
 
 TAKE_LOCK = "SELECT GET_LOCK(%s, 0)"
 HOLDS_LOCK = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
+GIVE_LOCK_BACK = "SELECT RELEASE_LOCK(%s)"
 LOCK_HOLDER = "SELECT IS_USED_LOCK(%s)"
 
 
@@ -39,6 +40,11 @@ def take(writer: Session, environment: Environment) -> None:
         f"{environment.name} is being worked on by {holder(writer, environment) or 'somebody'}",
         advice="Wait until that run has ended; invoke status shows it.",
     )
+
+
+def give_back(writer: Session, environment: Environment) -> None:
+    """Give the lock back before the session ends; nothing where it does not hold it."""
+    writer.value(GIVE_LOCK_BACK, (lock_name(environment),))
 
 
 def holder(session: Session, environment: Environment, ours: int | None = None) -> str:

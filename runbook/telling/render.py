@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from runbook.database import ledger
-from runbook.database.lock import TAKE_LOCK
+from runbook.database.lock import GIVE_LOCK_BACK, TAKE_LOCK
 from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.events import CheckRow
@@ -133,13 +133,14 @@ def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
     if not plan.pending:
         return ()
     opening = (*writer_settings(environment), TAKE_LOCK.replace("%s", ":lock"))
+    closing = () if plan.steps[-1].locked else (GIVE_LOCK_BACK.replace("%s", ":lock"),)
     if not plan.recorded:
-        return opening
+        return (*opening, *closing)
     writes = any(isinstance(step, Statement) for step in plan.pending)
     texts = [*opening, ledger.CREATE, ledger.OPEN_RUN, *((ledger.STARTED,) if writes else ())]
     if any(isinstance(step, Chunks) for step in plan.pending):
         texts += ["START TRANSACTION", _named(RANGE, "from", "to"), ledger.REACHED, "COMMIT"]
-    return (*texts, *((ledger.FINISHED,) if writes else ()), ledger.CLOSE_RUN)
+    return (*texts, *((ledger.FINISHED,) if writes else ()), ledger.CLOSE_RUN, *closing)
 
 
 def _about(environment: Environment) -> Iterator[Line]:
