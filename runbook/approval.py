@@ -12,7 +12,7 @@ from runbook.database.ledger import Book
 from runbook.environment import Confirm, Environment
 from runbook.errors import Outcome, Refusal, UsageError
 from runbook.options import Options
-from runbook.state import private_folder
+from runbook.state import private_folder, tidy
 from runbook.steps import Ask, Plan, Record, Skip, Step
 from runbook.telling import render
 
@@ -103,6 +103,7 @@ def keep_preview(plan: Plan, environment: Environment) -> None:
     with contextlib.suppress(OSError):
         folder = private_folder(environment.state, environment.name, "previews")
         (folder / plan.digest).write_text(_sent(plan))
+        tidy(folder)
 
 
 def _is_rest_of(plan: Plan, digest: str, book: Book) -> bool:

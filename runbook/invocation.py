@@ -26,7 +26,7 @@ from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.run import Run
 from runbook.site import Site
-from runbook.state import private_folder
+from runbook.state import private_folder, tidy
 from runbook.steps import Plan
 from runbook.telling.console import Console
 from runbook.telling.document import Document
@@ -151,6 +151,7 @@ class Invocation:
         environment, began = self.site.environment, time.monotonic()
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         journal = _journal(environment, identity)
+        tidy(journal.path.parent)
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
         notices = Notices(environment, subscribers)

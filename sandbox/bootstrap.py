@@ -23,9 +23,7 @@ def main(folder: Path, lock: Path) -> None:
     say(f"installing what {lock.name} lists into {folder} …")
     own = importlib.util.find_spec("ensurepip") is not None
     _make(folder, python, *(() if own else ("--without-pip",)))
-    done = pip.install(python, lock, own=own)
-    sys.stderr.write(done.stderr)
-    done.check_returncode()
+    pip.install(python, lock, own=own, told=True).check_returncode()
 
 
 def _make(folder: Path, python: Path, *options: str) -> None:

@@ -183,7 +183,8 @@ def user() -> str:
         raise StartFailed(f"uid {os.getuid()} has no line in /etc/passwd; sshd needs one") from None
     if Path(account.pw_shell or "/bin/sh").name in {"nologin", "false"}:
         raise StartFailed(
-            f"account {account.pw_name} has the shell {account.pw_shell}: sshd would let nobody in"
+            f"account {account.pw_name} has the shell {account.pw_shell}, so that sshd would let "
+            "nobody in; run this as another user"
         )
     return account.pw_name
 

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Sequence
+import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sandbox.packages import PIP, unpacked
+from sandbox.packages import PIP, say, unpacked
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 OWN_AUTHORITIES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -26,12 +27,13 @@ runpy.run_module("pip", run_name="__main__", alter_sys=True)
 
 
 def install(
-    python: str | Path, lock: Path, *options: str | Path, own: bool
+    python: str | Path, lock: Path, *options: str | Path, own: bool, told: bool = False
 ) -> subprocess.CompletedProcess[str]:
     """Install what `lock` lists with pip, for `python`; every file is checked by its hash.
 
     `own` says whether that Python has a pip; else it is the distribution's,
-    unpacked. Raises `Unavailable` when that one can't be had.
+    unpacked. Where it is `told`, progress and complaints go to standard error as
+    they come. Raises `Unavailable` when that pip can't be had.
     """
     words: Sequence[str | Path] = ("-m", "pip")
     environment = {}
@@ -42,14 +44,44 @@ def install(
         words = ("-c", RUN_PIP, wheel, authorities)
         if not any(name in os.environ for name in OWN_AUTHORITIES):
             environment = {"PIP_CERT": authorities}
-    always = ("--quiet", "--disable-pip-version-check", "--no-deps", "--require-hashes")
+    always = ("--disable-pip-version-check", "--no-deps", "--require-hashes")
+    command = [python, *words, "install", *always, *options, "-r", lock]
+    if told:
+        return _told(command, os.environ | environment, _packages(lock))
     return subprocess.run(
-        [python, *words, "install", *always, *options, "-r", lock],
+        [*command, "--quiet"],
         check=False,
         text=True,
         stderr=subprocess.PIPE,
         env=os.environ | environment,
     )
+
+
+def _told(
+    command: Sequence[str | Path], environment: Mapping[str, str], packages: int
+) -> subprocess.CompletedProcess[str]:
+    """Run pip and say how far it is: on a terminal in one line, elsewhere now and then."""
+    seen, terminal = 0, sys.stderr.isatty()
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as pip:
+        for line in pip.stdout or ():
+            if line.startswith("Ignoring "):
+                packages -= 1
+            elif line.startswith(("Collecting ", "Processing ", "Requirement already ")):
+                seen += 1
+                if terminal:
+                    print(f"\rsandbox: {seen} of {packages} packages", end="", file=sys.stderr)
+                    sys.stderr.flush()
+                elif seen % 10 == 0:
+                    say(f"{seen} of {packages} packages")
+            elif line.startswith("Installing "):
+                print(end="\n" if terminal else "", file=sys.stderr)
+                say("installing them …")
+    return subprocess.CompletedProcess(command, pip.returncode, stderr="")
+
+
+def _packages(lock: Path) -> int:
+    """Return how many packages a lock lists; pip ignores those for other systems."""
+    return sum(line[:1].isalnum() for line in lock.read_text().splitlines())
 
 
 def _authorities(base: Path) -> Path:

@@ -61,9 +61,9 @@ class Sandbox:
         when a program can't be had, `StartFailed`, and FileExistsError.
         """
         root = root.absolute()
+        user()  # first: what the machine lacks may take minutes to fetch
         programs.database(server)
         programs.openssh()
-        user()
         root.mkdir(mode=0o700, parents=True)
         try:
             record(this_process(), root)
