@@ -137,7 +137,7 @@ def made_once(folder: Path, about: str, make: Callable[[Path], None]) -> Path:
         with _locked(folder.with_name(f"{folder.name}.lock"), about):
             if not folder.is_dir():
                 for left in folder.parent.glob(f"{folder.name}.tmp-*"):
-                    shutil.rmtree(left)
+                    _clear(left)
                 temporary = folder.with_name(f"{folder.name}.tmp-{os.getpid()}")
                 temporary.mkdir()
                 try:
@@ -149,6 +149,14 @@ def made_once(folder: Path, about: str, make: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise Unavailable(f"{about}: {error}") from error
     return folder
+
+
+def _clear(left: Path) -> None:
+    """Delete what an interrupted call left, also while a program of its still writes there."""
+    deadline = time.monotonic() + 10.0
+    while left.exists() and time.monotonic() < deadline:
+        shutil.rmtree(left, ignore_errors=True)
+        time.sleep(0.01)
 
 
 def _require_apt(bundle: Bundle) -> None:
