@@ -13,10 +13,13 @@ import pytest
 import tasks
 from runbook import estimates, inventory
 from runbook.environment import Environment
+from runbook.errors import Outcome
+from runbook.events import StepFinished, StepOutput, StepProgress, StepStarted
 from runbook.hosts import jobs
 from runbook.hosts.remote import script
 from runbook.steps import Command, Finding, Level, Plan, Statement
 from runbook.telling import render
+from runbook.telling.console import Console
 from runbook.units import counted
 from tests.inventories import GOOD, write
 from tests.support import PROJECT
@@ -157,3 +160,15 @@ def test_estimates_are_ranges_without_false_precision(rows: int, index: str, bac
     """How long it may take is told from the fast end to the slow one, in one unit each."""
     assert estimates.index(rows) == index
     assert estimates.backfill(rows) == backfill
+
+
+def test_lines_that_were_streamed_are_not_told_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """A step that fails ends with its last lines, but for those that just went by."""
+    console = Console()
+    console(StepStarted(1, PRUNE))
+    console(StepOutput(1, ("one", "two")))
+    console(StepProgress(1, 0, "bytes"))
+    console(StepFinished(1, PRUNE, Outcome.FAILED, 0.0, "no", output=("one", "two", "three")))
+    said = capsys.readouterr().out
+    assert [said.count(f"| {word}") for word in ("one", "two", "three")] == [1, 1, 1]
+    assert "after 0" not in said

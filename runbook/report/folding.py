@@ -213,7 +213,7 @@ def _texts(value: Value) -> tuple[str, ...]:
 def _progress(value: Value) -> str:
     """Return how far a step had come, such as `70,500 of 100,000 keys`."""
     done, total = value["done"].count, value["total"].count
-    said = "" if done is None else f"{done:,}" + (f" of {total:,}" if total else "")
+    said = "" if not done else f"{done:,}" + (f" of {total:,}" if total else "")
     return " ".join(filter(None, (value["note"].text, said, said and value["unit"].text)))
 
 

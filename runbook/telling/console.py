@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
 from io import TextIOWrapper
@@ -73,6 +74,7 @@ class Console:
         self._rich = _Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
         self.asking = False
         self._far = (0, "")
+        self._streamed: deque[str] = deque(maxlen=TAIL)
         self._live: Progress | None = None
         self._told = 0.0
         self._recap: list[StepFinished] = []
@@ -141,6 +143,7 @@ class Console:
                 self.stop()
                 self.say(f"{render.head(event.plan)} · run {event.run}", "bold")
             case StepStarted():
+                self._streamed.clear()
                 self._start(f"{event.step.phase}  {event.step.where}: {event.step.title}")
             case StepProgress():
                 self._progress(event)
@@ -192,7 +195,8 @@ class Console:
 
     def _progress(self, event: StepProgress) -> None:
         note = event.note or measure(event)
-        self._far = (event.number, measure(replace(event, eta=None)))
+        if event.done:
+            self._far = (event.number, measure(replace(event, eta=None)))
         if self._live:
             self._live.update(self._live.task_ids[0], note=note)
         elif time.monotonic() - self._told > PLAIN_EVERY:
@@ -203,6 +207,7 @@ class Console:
         self._word("waiting", why)
 
     def _output(self, lines: tuple[str, ...]) -> None:
+        self._streamed.extend(lines)
         for line in lines:
             self._rich.print(Text(f"  | {line}", style="dim"))
 
@@ -224,7 +229,8 @@ class Console:
             self._word("", line, "red")
         if event.outcome in CUT_SHORT:
             for line in event.output[-TAIL:]:
-                self._rich.print(Text(f"  | {line}", style="dim"))
+                if line not in self._streamed:
+                    self._rich.print(Text(f"  | {line}", style="dim"))
 
     def _ended(self, event: RunFinished) -> None:
         self.stop()
