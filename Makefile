@@ -3,6 +3,7 @@
 #   make test    the suite, on real servers         make lint   format, style and types
 #   make demo    the whole runbook, in a minute     make lock   new versions of what we use
 #   make wide    the slow tests, which CI runs too  make clean  delete what was made here
+#   make setup   only .venv, with all that this program needs
 
 VENV ?= .venv
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,\
@@ -11,7 +12,9 @@ RUN = $(VENV)/bin/python -m
 READY = $(VENV)/.ready
 ARGS ?=
 
-.PHONY: test wide demo lint lock clean
+.PHONY: setup test wide demo lint lock clean
+
+setup: $(READY)
 
 test: $(READY)
 	@$(RUN) pytest -n auto --maxprocesses 4 -m "not wide" $(ARGS)

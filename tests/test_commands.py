@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+import tasks
 from runbook.inventory.reference import reference
 from sandbox.sandbox import Sandbox
 from tests.support import DOCUMENT, PROJECT, SCHEMA, Bench, bench
@@ -132,6 +134,26 @@ def test_readme_documents_every_key_of_the_document() -> None:
     assert {key for cell in first for key in re.findall("`([a-z_]+)`", cell)} == set(
         SCHEMA["properties"]
     )
+
+
+def test_every_command_that_readme_shows_can_be_typed() -> None:
+    """Each `invoke …` in README is a command, with options that it has."""
+    readme = (PROJECT / "README.md").read_text()
+    shown = re.findall(r"invoke ([a-z]+(?:\.[a-z]+)?)((?: --[a-z-]+(?:=[^\s`]+)?)*)", readme)
+    assert len(shown) > 20
+    for name, typed_options in shown:
+        task = tasks.namespace[name]
+        options = {word.rstrip("_") for word in inspect.signature(task.body).parameters}
+        for option in re.findall(r"--([a-z-]+)", typed_options):
+            assert option.replace("-", "_") in options, (name, option)
+
+
+def test_the_commands_of_the_on_call_are_one_screen() -> None:
+    """The page of commands is one block of at most 24 lines that names every command."""
+    readme = (PROJECT / "README.md").read_text()
+    block = readme.partition("## On call")[2].split("```\n")[1]
+    assert len(block.splitlines()) <= 24
+    assert not [name for name in tasks.namespace.tasks if f"invoke {name} " not in block]
 
 
 def test_the_schema_of_the_document_is_strict() -> None:
