@@ -18,7 +18,7 @@ Ended = Sequence[Mapping[str, object]]
 
 def after_failed_checks(plan: Plan) -> str:
     """Say what to do about checks that do not hold, which were told one by one."""
-    ahead = (f.detail for f in plan.findings if f.level is Level.PENDING)
+    ahead = (f.detail for f in plan.findings if f.level is Level.PENDING and not plan.pending)
     after = (f"Next: {plan.next}",) if plan.next else ()
     return "\n".join((*ahead, *after, _where(plan)))
 
@@ -26,7 +26,7 @@ def after_failed_checks(plan: Plan) -> str:
 def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> str:
     """Say what state things are in, what resumes and what undoes."""
     kinds = {step["kind"] for step in ended if step["outcome"] == Outcome.CHANGED}
-    touched = plan.phase in UNDO and kinds & {"statement", "chunks"}
+    touched = plan.phase in UNDO and kinds & {"statement", "chunks", "runner"}
     undo = UNDO.get(plan.phase, "").format(f"--env={plan.environment}")
     still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
     return "\n".join(
@@ -42,11 +42,12 @@ def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> s
 
 def reached(plan: Plan, ended: Ended) -> str:
     """Say how many steps are done, and which is the first that is not."""
-    outcomes = {step["number"]: step["outcome"] for step in ended}
+    ahead = {n: step for n, step in enumerate(plan.steps, start=1) if not step.rescues}
+    outcomes = {step["number"]: step["outcome"] for step in ended if step["number"] in ahead}
     done = [outcome for outcome in outcomes.values() if outcome in DONE]
     changed = counted(done.count(Outcome.CHANGED), "change")
-    said = f"{len(done)} of {counted(len(plan.steps), 'step')} done, with {changed}"
-    for number, step in enumerate(plan.steps, start=1):
+    said = f"{len(done)} of {counted(len(ahead), 'step')} done, with {changed}"
+    for number, step in ahead.items():
         outcome = outcomes.get(number)
         if outcome not in DONE:
             word = "in doubt" if outcome == Outcome.UNKNOWN else "next"

@@ -7,7 +7,7 @@ from runbook.database.sessions import Session, SqlError
 from runbook.database.settings import within
 from runbook.events import Counted, Moment, TableRows
 from runbook.sql.text import quote_name
-from runbook.steps import Plan, Statement
+from runbook.steps import Plan, Runner, Statement
 
 LIMIT = 2.0
 """Seconds for one table. A larger one is not worth holding up a run: its estimate will do."""
@@ -18,8 +18,12 @@ SELECT TABLE_ROWS FROM information_schema.TABLES
 
 def tables(plan: Plan) -> tuple[str, ...]:
     """Return the tables that a plan's statements are still to change, each once."""
-    pending = (step for step in plan.pending if isinstance(step, Statement))
-    return tuple(dict.fromkeys(step.table for step in pending if step.table))
+    names = (
+        step.tables if isinstance(step, Runner) else (step.table,)
+        for step in plan.pending
+        if isinstance(step, Statement | Runner)
+    )
+    return tuple(dict.fromkeys(name for each in names for name in each if name))
 
 
 def count(session: Session, moment: Moment, names: tuple[str, ...]) -> Counted:

@@ -216,6 +216,20 @@ class Monitor:
 
 
 @dataclass(frozen=True)
+class Runner:
+    """The application's own command that migrates, on `host`.
+
+    `{folder}` and `{host}` may stand in it, and in `files`, the folder there
+    that must hold the very migration files of the change.
+    """
+
+    host: str
+    folder: str
+    command: str
+    files: str | None = None
+
+
+@dataclass(frozen=True)
 class Timeouts:
     """Seconds: to connect, for one remote command, for a look's query, for a
     metadata lock, until a statement gives up on its lock, for one statement,
@@ -283,6 +297,7 @@ class Environment:
     logs: tuple[Log, ...] = ()
     monitor: Monitor = Monitor()
     notify: tuple[Recipient, ...] = ()
+    runner: Runner | None = None
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

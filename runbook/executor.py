@@ -19,6 +19,7 @@ from runbook.perform import (
     guarded,
     job,
     proof,
+    runner,
     statement,
     suite,
     survey,
@@ -41,6 +42,7 @@ from runbook.steps import (
     Plan,
     Proof,
     Record,
+    Runner,
     Skip,
     Statement,
     Step,
@@ -133,6 +135,8 @@ def perform(step: Step, run: Run) -> Result:
     match step:
         case Suite():
             return suite.perform(step, run)
+        case Runner():
+            return runner.perform(step, run)
         case Job():
             return job.perform(step, run)
         case Wait():

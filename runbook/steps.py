@@ -137,6 +137,21 @@ class Suite(Job):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Runner(Job):
+    """The application's own command that migrates; its exit status decides nothing.
+
+    What it adds to `tables` is recorded in the ledger. `fills` are the
+    statements that change rows and are left to it: where they stand, and the
+    checksum of their file. `checksum` is that of its command.
+    """
+
+    change: str
+    checksum: str
+    tables: tuple[str, ...]
+    fills: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, kw_only=True)
 class Statement(Step):
     """One SQL statement on the writing session, recorded in the ledger.
 
@@ -346,4 +361,4 @@ class Plan:
     @property
     def recorded(self) -> bool:
         """Whether a run of it stands in the ledger."""
-        return any(isinstance(s, Statement | Record) or s.block for s in self.pending)
+        return any(isinstance(s, Statement | Record | Runner) or s.block for s in self.pending)

@@ -18,6 +18,8 @@ from runbook.database.sessions import Session, Value, as_text
 from runbook.errors import Outcome, Refusal
 
 TABLE = "runbook_ledger"
+RUNNER = "runner: "
+"""What `statement` begins with where the application's own runner did it; its table follows."""
 ADDING = ("migrate", "triggers")
 """The phases whose statements add what a rollback removes."""
 
@@ -88,6 +90,11 @@ class Entry:
     host: str
     started_at: str
     finished: bool
+
+    @property
+    def of_runner(self) -> bool:
+        """Whether it says what the application's own runner did to a table."""
+        return self.statement.startswith(RUNNER)
 
 
 @dataclass(frozen=True)
@@ -222,11 +229,18 @@ class Ledger:
             self._open = False
 
     def started(
-        self, statement: str, checksum: str, before: Shape | None, *, phase: str = ""
+        self,
+        statement: str,
+        checksum: str,
+        before: Shape | None,
+        *,
+        phase: str = "",
+        position: int | None = None,
     ) -> int:
         """Say that a statement is about to run, of `phase` or the run's own; return the row's id.
 
-        A run of several phases keeps which of them each statement is of.
+        A run of several phases keeps which of them each statement is of. One
+        that fills rows has a position.
         """
         self._write(
             STARTED,
@@ -236,7 +250,7 @@ class Ledger:
                 "target": before.table if before else None,
                 "before_objects": ",".join(sorted(before.objects)) if before else None,
                 "before_ddl": before.ddl if before else None,
-                "position": None,
+                "position": position,
                 **({"phase": phase} if phase else {}),
             },
         )

@@ -77,7 +77,7 @@ def task(job: str, command: str, *, once: bool = False) -> str:
     head = assignments({"job": job, "name": task_name(command), "once": "yes" if once else "no"})
     return script(
         f"{head}\n{part('begin')}\ncat >\"$job/script\" <<'JOB'\n"
-        f"{assignments({'job': job})}\n\n{part('task')}\n(\n{command}\n) 9>&-\nJOB\n"
+        f"{assignments({'job': job})}\n\n{part('task')}\n(\n{command}\n)\nJOB\n"
         f"{part('detach')}"
     )
 

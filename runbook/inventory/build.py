@@ -25,7 +25,15 @@ from runbook.inventory import shape
 from runbook.inventory.kinds import InFile
 from runbook.inventory.mistakes import Gathered, Place
 from runbook.inventory.records import Fields, Key
-from runbook.inventory.sections import deploy, logs, manual, notify, smoke, validate
+from runbook.inventory.sections import (
+    deploy,
+    logs,
+    manual,
+    notify,
+    runner,
+    smoke,
+    validate,
+)
 from runbook.inventory.words import has_invisible_characters
 
 T = TypeVar("T")
@@ -71,6 +79,7 @@ class _Builder:
                 for each, check in health.items()
             ),
             deploy=deploy.deploy(fields[deploy.DEPLOY]),
+            runner=runner.runner(fields[runner.RUNNER]),
             validation=validate.validation(fields[validate.VALIDATE]),
             manual=manual.manual(fields[manual.MANUAL]),
             smoke=smoke.smoke(fields[smoke.SMOKE]),

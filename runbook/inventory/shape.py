@@ -24,6 +24,7 @@ from runbook.inventory.sections.deploy import DEPLOY
 from runbook.inventory.sections.logs import LOGS, MONITOR
 from runbook.inventory.sections.manual import MANUAL
 from runbook.inventory.sections.notify import NOTIFY
+from runbook.inventory.sections.runner import RUNNER
 from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
 from runbook.inventory.words import Word, choice, duration, text, whole
@@ -209,6 +210,7 @@ ENVIRONMENT = Record(
         BACKUP,
         HEALTH,
         DEPLOY,
+        RUNNER,
         SMOKE,
         VALIDATE,
         MANUAL,

@@ -10,8 +10,9 @@ from typing import TypeVar
 from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.hosts.dumphost import Facts as Dumps
+from runbook.hosts.jobs import State
 from runbook.options import Options
-from runbook.phases import backup, preflight, wanted
+from runbook.phases import backup, preflight, runner, wanted
 from runbook.phases.wanted import Facts as Wanted
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
@@ -27,6 +28,8 @@ class Facts:
     dumps: Dumps | None
     wanted: Wanted | None
     errors: tuple[RunbookError, ...]
+    runner: State | None = None
+    """The job of the application's own runner, where the inventory names one."""
 
 
 def prepare(site: Site, _options: Options) -> Plan:
@@ -49,11 +52,12 @@ def look(site: Site) -> Facts:
             errors.append(error)
             return None
 
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    with ThreadPoolExecutor(max_workers=3) as pool:
         around = pool.submit(preflight.look, site, ours=site.ours, guards=False)
         dumps = pool.submit(tried, lambda: backup.look(site))
+        job = pool.submit(tried, lambda: runner.look(site))
         change = tried(lambda: wanted.look(site))
-        return Facts(around.result(), dumps.result(), change, tuple(errors))
+        return Facts(around.result(), dumps.result(), change, tuple(errors), job.result())
 
 
 def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
@@ -65,6 +69,7 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         ),
         *(backup.findings(environment, facts.dumps) if facts.dumps else ()),
         *(wanted.findings(environment, facts.wanted) if facts.wanted else ()),
+        *(runner.findings(environment, facts.wanted) if facts.wanted else ()),
     )
     if any(row.level is Level.REFUSED for row in rows):
         return rows  # what could not be looked at has its cause among these

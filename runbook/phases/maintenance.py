@@ -56,7 +56,7 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
         backup.steps(environment, seen.dumps, fresh=options.fresh, newest=seen.wanted.book.undone)
     )
     parts["migrate"] = Part(
-        (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted))
+        (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted, seen.runner))
     )
     parts["verify"] = Part(verify.steps(environment, change))
     if "smoke" not in why:

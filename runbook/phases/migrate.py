@@ -5,13 +5,14 @@ from __future__ import annotations
 from runbook import estimates
 from runbook.database.ledger import Book
 from runbook.environment import Environment
+from runbook.hosts.jobs import State
 from runbook.options import Options
-from runbook.phases import ahead, backup, verify
+from runbook.phases import ahead, backup, runner, verify
 from runbook.phases.wanted import Facts, Wanted, resumes
 from runbook.site import Site
 from runbook.sql.change import Change
 from runbook.sql.text import algorithm
-from runbook.steps import Chunks, Plan, Statement, Step
+from runbook.steps import Chunks, Plan, Record, Statement, Step
 from runbook.units import counted
 
 PHASE = "migrate"
@@ -36,8 +37,8 @@ def _steps(
     """Return the whole plan's steps; none where the look could not see enough to plan."""
     if facts.wanted is None or facts.dumps is None:
         return ()
-    changing = steps(environment, change, facts.wanted)
-    needed = any(not step.done for step in changing)
+    changing = steps(environment, change, facts.wanted, facts.runner)
+    needed = any(not step.done and not isinstance(step, Record) for step in changing)
     before = (
         # A dump from before an undo still holds what was undone.
         backup.steps(environment, facts.dumps, fresh=fresh, newest=facts.wanted.book.undone)
@@ -47,9 +48,19 @@ def _steps(
     return (*facts.wanted.records, *before, *changing, *verify.steps(environment, change))
 
 
-def steps(environment: Environment, change: Change, facts: Facts) -> tuple[Statement, ...]:
-    """Return the migration's statements; what is there already is shown as done."""
-    return tuple(_step(environment, change, facts.book, wanted) for wanted in facts.wanted)
+def steps(
+    environment: Environment, change: Change, facts: Facts, own: State | None
+) -> tuple[Step, ...]:
+    """Return the migration's statements; what is there already is shown as done.
+
+    Where the application's own runner migrates (`own` is its job), it stands in
+    place of those that are not done.
+    """
+    statements = tuple(_step(environment, change, facts.book, wanted) for wanted in facts.wanted)
+    if environment.runner is None:
+        return statements
+    done = tuple(step for step in statements if step.done)
+    return (*done, *runner.steps(environment, environment.runner, change, facts, own))
 
 
 def _step(environment: Environment, change: Change, book: Book, wanted: Wanted) -> Statement:

@@ -49,6 +49,8 @@ class Facts:
     wanted: tuple[Wanted, ...]
     book: Book
     records: tuple[Record, ...]
+    left: tuple[Record, ...] = ()
+    """What closes the rows of the application's own runner, unless it is still to go on."""
 
 
 def look(site: Site) -> Facts:
@@ -62,7 +64,15 @@ def look(site: Site) -> Facts:
     )
     continued = [entry for w in wanted if (entry := resumes(book, change, w))]
     stale = tuple(e for e in book.leftovers(change.name) if e not in continued)
-    return Facts(wanted, book, leftovers.resolve(session, site.environment, stale))
+    left = tuple(e for e in stale if site.environment.runner and e.of_runner)
+    rest = tuple(e for e in stale if e not in left)
+    environment = site.environment
+    return Facts(
+        wanted,
+        book,
+        leftovers.resolve(session, environment, rest),
+        leftovers.resolve(session, environment, left),
+    )
 
 
 def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:

@@ -12,7 +12,7 @@ from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.events import CheckRow
 from runbook.perform.chunks import RANGE
-from runbook.steps import Chunks, Finding, Level, Plan, Statement, Step
+from runbook.steps import Chunks, Finding, Level, Plan, Runner, Statement, Step
 from runbook.telling.folding import folded
 from runbook.units import counted, listed
 
@@ -136,7 +136,7 @@ def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
     closing = () if plan.steps[-1].locked else (GIVE_LOCK_BACK.replace("%s", ":lock"),)
     if not plan.recorded:
         return (*opening, *closing)
-    writes = any(isinstance(step, Statement) for step in plan.pending)
+    writes = any(isinstance(step, Statement | Runner) for step in plan.pending)
     texts = [*opening, ledger.CREATE, ledger.OPEN_RUN, *((ledger.STARTED,) if writes else ())]
     if any(isinstance(step, Chunks) for step in plan.pending):
         texts += ["START TRANSACTION", _named(RANGE, "from", "to"), ledger.REACHED, "COMMIT"]

@@ -1,0 +1,110 @@
+"""Migrating by the application's own runner: what is expected of it, and the step that runs it.
+
+The change's files are its too, and it runs them as it will. So the guards'
+choices are what it is expected to do, not what is sent; verify decides.
+"""
+
+from __future__ import annotations
+
+from runbook.environment import Environment
+from runbook.environment import Runner as Own
+from runbook.hosts import jobs
+from runbook.hosts.jobs import State
+from runbook.hosts.remote import typed
+from runbook.phases.wanted import Facts, Wanted
+from runbook.placeholders import fill
+from runbook.site import Site
+from runbook.sql.change import Change
+from runbook.steps import Expect, Finding, Level, Runner, Step
+from runbook.units import counted
+
+PHASE = "migrate"
+COST = (
+    "its statements wait for locks as long as its own session lets them, and fill all rows at once"
+)
+
+
+def look(site: Site) -> State | None:
+    """Look at the runner's job, which may go on since an earlier run; read-only."""
+    own = site.environment.runner
+    if own is None:
+        return None
+    seen = site.hosts.run(own.host, jobs.watch(_job(own)))
+    return jobs.parse(tuple(seen.out.splitlines())) if seen.ok else None
+
+
+def steps(
+    environment: Environment, own: Own, change: Change, facts: Facts, job: State | None
+) -> tuple[Step, ...]:
+    """Return the comparison of its files and the run of it; with nothing left, what closes rows.
+
+    A run of it that still goes on is waited for, whatever is there already.
+    """
+    left = tuple(wanted for wanted in facts.wanted if not wanted.done)
+    running = job if job and job.running else None
+    if not left and not running:
+        return facts.left
+    command = _filled(own, own.command)
+    files = (_files(environment, own, change),) if own.files else ()
+    opened = (e.target for e in facts.book.leftovers(change.name) if e.of_runner)
+    runner = Runner(
+        phase=PHASE,
+        title=f"the application's own runner: {command}",
+        where=own.host,
+        text=jobs.task(_job(own), command),
+        watch=jobs.watch(_job(own)),
+        origin=environment.source,
+        found=_found(left, running),
+        cost=COST,
+        timeout=environment.timeouts.job,
+        change=change.name,
+        checksum=jobs.task_name(command),
+        tables=tuple(dict.fromkeys(t for t in (*(w.table for w in left), *opened) if t)),
+        fills=tuple((w.choice.origin, w.file.checksum) for w in left if w.span),
+    )
+    return (*files, runner)
+
+
+def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+    """Return what the runner is expected to do, as the change's guards chose it."""
+    own = environment.runner
+    if own is None:
+        return ()
+    return tuple(
+        Finding(
+            wanted.choice.about or wanted.choice.origin,
+            own.host,
+            Level.PENDING,
+            f"left to the application's runner, expected: {' '.join(wanted.choice.text.split())}",
+        )
+        for wanted in facts.wanted
+        if not wanted.done and not wanted.choice.refused
+    )
+
+
+def _found(left: tuple[Wanted, ...], running: State | None) -> str:
+    if running:
+        return f"it is running for {running.seconds} s: attaches to it"
+    return f"{counted(len(left), 'statement')} of the change left to it"
+
+
+def _files(environment: Environment, own: Own, change: Change) -> Expect:
+    """Return the step that compares its migration files with those of the change."""
+    names = {file.path.rpartition("/")[2]: file.checksum for file in change.migrate}
+    return Expect(
+        phase=PHASE,
+        title="the runner's files are those of the change",
+        where=own.host,
+        text=typed(f"cd {_filled(own, own.files or '')} && sha256sum {' '.join(names)}"),
+        origin=environment.source,
+        timeout=environment.timeouts.command,
+        expected="\n".join(f"{checksum}  {name}" for name, checksum in names.items()),
+    )
+
+
+def _job(own: Own) -> str:
+    return f"{fill(own.folder, host=own.host)}/.runbook/runner"
+
+
+def _filled(own: Own, text: str) -> str:
+    return fill(text, folder=fill(own.folder, host=own.host), host=own.host)
