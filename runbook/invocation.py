@@ -27,7 +27,7 @@ from runbook.options import Options
 from runbook.run import Run
 from runbook.site import Site
 from runbook.state import private_folder, tidy
-from runbook.steps import Plan
+from runbook.steps import Plan, Step
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
@@ -103,8 +103,13 @@ class Invocation:
         finally:
             self.console.stop()
         typed = f"invoke {plan.phase} --env={environment.name}{self.options.flags}"
-        session = writer_session(environment) if plan.pending else ()
-        self.document.plan = replace(plan, command=plan.command or typed, session=session)
+
+        def whole(steps: tuple[Step, ...]) -> Plan:
+            bare = replace(plan, steps=steps, instead=(), command=plan.command or typed)
+            return replace(bare, session=writer_session(environment)) if bare.pending else bare
+
+        planned, instead = whole(plan.steps), whole(plan.instead)
+        self.document.plan = instead if instead.digest == self.options.plan else planned
         self.document.next = plan.next
         return self.document.plan
 

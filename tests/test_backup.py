@@ -74,6 +74,10 @@ def test_a_fresh_backup_is_verified_instead_of_dumped(here: Place) -> None:
     assert isinstance(step, Inspect)
     assert not step.changes
     assert "every byte" in here.perform(step)[0].detail
+    later = replace(step, text=step.text.replace("max_age=7200", "max_age=0"))
+    with pytest.raises(StepFailed) as failed:
+        here.perform(later)
+    assert "Run again: a new one is taken" in failed.value.output[-1]
     assert isinstance(backup.prepare(here.site, Options(fresh=True)).steps[0], Job)
     facts = backup.look(here.site)
     old = replace(facts, now=facts.now + here.site.environment.backup.max_age)

@@ -9,7 +9,8 @@ from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
 
-TAKE_LOCK = "SELECT GET_LOCK(%s, 0)"
+# A server may need a moment to notice that the session before has gone, and its lock with it.
+TAKE_LOCK = "SELECT GET_LOCK(%s, 1)"
 HOLDS_LOCK = "SELECT IS_USED_LOCK(%s) = CONNECTION_ID()"
 GIVE_LOCK_BACK = "SELECT RELEASE_LOCK(%s)"
 LOCK_HOLDER = "SELECT IS_USED_LOCK(%s)"

@@ -38,12 +38,17 @@ def prepare(site: Site, options: Options) -> Plan:
         ahead = pool.submit(preflight.look, site, guards=False)
         facts = look(site)
         found = preflight.findings(environment, ahead.result())
+    planned, instead = (
+        steps(environment, facts, fetch=options.fetch, fresh=options.fresh, existing=existing)
+        for existing in (True, False)
+    )
     return Plan(
         environment.name,
         PHASE,
         "",
-        steps(environment, facts, fetch=options.fetch, fresh=options.fresh),
+        planned,
         (*(row for row in found if row.what in NEEDED), *findings(environment, facts)),
+        instead=instead,
     )
 
 
@@ -59,15 +64,18 @@ def steps(
     fetch: bool = False,
     fresh: bool = False,
     newest: float = math.inf,
+    existing: bool = True,
 ) -> tuple[Step, ...]:
     """Return the steps of a backup; `fresh` asks for a new dump whatever is there.
 
     One that is there must be younger than the inventory's max_age and `newest`, in seconds.
+    Without `existing` they are what they were before it was taken.
 
     A dump that is running already is the same step: its text finds it.
     """
     limit = min(environment.backup.max_age, newest)
-    usable = None if fresh or facts.job.running else facts.fresh(limit)
+    ready = existing and not fresh and not facts.job.running
+    usable = facts.fresh(limit) if ready else None
     if usable:
         made: tuple[Step, ...] = (verify(environment, facts, usable),)
     else:
@@ -110,13 +118,17 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
 
 
 def verify(environment: Environment, facts: Facts, dump: Backup) -> Inspect:
-    """Return the step that proves, byte by byte, that a dump is as it was verified."""
-    values = {**dumphost.names(environment), "file": dump.name}
+    """Return the step that proves, byte by byte, that the newest dump is as it was verified.
+
+    Its text does not name `dump`: a newer one does as well, and changes no approved plan.
+    """
+    limit = environment.backup.max_age
+    values: dict[str, jobs.Words] = {**dumphost.names(environment), "max_age": math.ceil(limit)}
     return Inspect(
         phase=PHASE,
-        title=f"verify {dump.name}",
+        title=f"verify the newest dump, at most {age(limit)} old",
         where=environment.backup.host,
-        text=script(jobs.text(values, *EXAMINE, "check", "verify")),
+        text=script(jobs.text(values, *EXAMINE, "check", "verified", "verify")),
         found=described(facts, dump),
         timeout=environment.timeouts.job,
     )
@@ -174,7 +186,7 @@ def _retention(environment: Environment) -> Command:
         phase=PHASE,
         title=f"keep the {keep} newest verified dumps and remove older ones",
         where=environment.backup.host,
-        text=script(jobs.text(values, "manifest", "prune")),
+        text=script(jobs.text(values, "manifest", "verified", "prune")),
         timeout=environment.timeouts.job,
     )
 

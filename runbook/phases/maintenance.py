@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runbook.environment import Environment, Manual
 from runbook.options import Options
@@ -17,11 +17,15 @@ PHASE = "run"
 
 @dataclass(frozen=True)
 class Part:
-    """What one phase brings: its steps and findings, or why it brings none."""
+    """What one phase brings: its steps and findings, or why it brings none.
+
+    `instead` is what its steps were before somebody took a backup.
+    """
 
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = ()
     without: str = ""
+    instead: tuple[Step, ...] = ()
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -32,6 +36,17 @@ def prepare(site: Site, options: Options) -> Plan:
         options.answer, tuple(m.name for m in environment.manual), "--answer", "the answer"
     )
     parts = _parts(site, options, why)
+    found = tuple(row for part in parts.values() for row in part.findings)
+    steps = _steps(environment, parts, why, answers)
+    before = {name: replace(part, steps=part.instead or part.steps) for name, part in parts.items()}
+    instead = _steps(environment, before, why, answers)
+    return Plan(environment.name, PHASE, change.name, steps, found, instead=instead)
+
+
+def _steps(
+    environment: Environment, parts: dict[str, Part], why: dict[str, str], answers: dict[str, str]
+) -> tuple[Step, ...]:
+    """Return the steps of all parts, what is asked before them, and why some are left out."""
     steps: list[Step] = []
     for phase, part in parts.items():
         reason = why.get(phase) or part.without
@@ -41,8 +56,7 @@ def prepare(site: Site, options: Options) -> Plan:
         if any(not step.done for step in part.steps):
             steps += _asks(environment, phase, answers)
         steps += part.steps
-    found = tuple(row for part in parts.values() for row in part.findings)
-    return Plan(environment.name, PHASE, change.name, tuple(steps), found)
+    return tuple(steps)
 
 
 def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]:
@@ -52,9 +66,17 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
     parts = {"preflight": Part(findings=ahead.findings(environment, seen))}
     if seen.wanted is None or seen.dumps is None:
         return parts  # the findings say why nothing can be planned
-    parts["backup"] = Part(
-        backup.steps(environment, seen.dumps, fresh=options.fresh, newest=seen.wanted.book.undone)
+    taken, instead = (
+        backup.steps(
+            environment,
+            seen.dumps,
+            fresh=options.fresh,
+            newest=seen.wanted.book.undone,
+            existing=existing,
+        )
+        for existing in (True, False)
     )
+    parts["backup"] = Part(taken, instead=instead)
     parts["migrate"] = Part(
         (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted, seen.runner))
     )

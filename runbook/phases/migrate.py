@@ -22,17 +22,16 @@ def prepare(site: Site, options: Options) -> Plan:
     """Look at everything at once and return preflight, backup, migration and verify as one plan."""
     environment, change = site.environment, site.change
     facts = ahead.look(site)
-    return Plan(
-        environment.name,
-        PHASE,
-        change.name,
-        _steps(environment, change, facts, fresh=options.fresh),
-        ahead.findings(environment, facts),
+    planned, instead = (
+        _steps(environment, change, facts, fresh=options.fresh, existing=existing)
+        for existing in (True, False)
     )
+    found = ahead.findings(environment, facts)
+    return Plan(environment.name, PHASE, change.name, planned, found, instead=instead)
 
 
 def _steps(
-    environment: Environment, change: Change, facts: ahead.Facts, *, fresh: bool
+    environment: Environment, change: Change, facts: ahead.Facts, *, fresh: bool, existing: bool
 ) -> tuple[Step, ...]:
     """Return the whole plan's steps; none where the look could not see enough to plan."""
     if facts.wanted is None or facts.dumps is None:
@@ -41,7 +40,13 @@ def _steps(
     needed = any(not step.done and not isinstance(step, Record) for step in changing)
     before = (
         # A dump from before an undo still holds what was undone.
-        backup.steps(environment, facts.dumps, fresh=fresh, newest=facts.wanted.book.undone)
+        backup.steps(
+            environment,
+            facts.dumps,
+            fresh=fresh,
+            newest=facts.wanted.book.undone,
+            existing=existing,
+        )
         if needed
         else ()
     )

@@ -1,15 +1,4 @@
-# Keeps the newest verified dumps of one database. Only files with an intact manifest
-# of this database count, and only those are ever removed.
-export LC_ALL=C
-ours=()
-for manifest in "$folder/$stem"-????????T??????Z.sql.*.manifest.json; do
-  file=${manifest##*/} file=${file%.manifest.json}
-  if [ -s "$manifest" ] && grep -qxF "  \"database\": $database_json," "$manifest" && sealed &&
-    [ "$(value file)" = "$file" ] &&
-    [ "$(stat -c %s "$folder/$file" 2>/dev/null)" = "$(value bytes)" ]; then
-    ours=("$file" "${ours[@]}")
-  fi
-done
+# Keeps the newest verified dumps, and removes none but verified ones.
 if [ ${#ours[@]} -gt "$keep" ]; then
   # Nothing is removed unless the newest one is proved good, byte by byte.
   manifest=$folder/${ours[0]}.manifest.json

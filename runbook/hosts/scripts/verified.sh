@@ -1,0 +1,12 @@
+# Fills `ours` with the verified dumps of one database, the newest first: only files with
+# an intact manifest of this database, of its size and time.
+export LC_ALL=C
+ours=()
+for manifest in "$folder/$stem"-????????T??????Z.sql.*.manifest.json; do
+  file=${manifest##*/} file=${file%.manifest.json}
+  if [ -s "$manifest" ] && grep -qxF "  \"database\": $database_json," "$manifest" && sealed &&
+    [ "$(value file)" = "$file" ] &&
+    [ "$(stat -c '%s %Y' "$folder/$file" 2>/dev/null)" = "$(value bytes) $(value modified)" ]; then
+    ours=("$file" "${ours[@]}")
+  fi
+done
