@@ -28,12 +28,13 @@ def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> s
     kinds = {step["kind"] for step in ended if step["outcome"] == Outcome.CHANGED}
     touched = plan.phase in UNDO and kinds & {"statement", "chunks", "runner"}
     undo = UNDO.get(plan.phase, "").format(f"--env={plan.environment}")
-    still = "What was in hand may still be going on. " if isinstance(error, Lost) else ""
+    still = ("What was in hand may still be going on.",) if isinstance(error, Lost) else ()
     return "\n".join(
         (
             *((error.advice,) if error.advice else ()),
             reached(plan, ended),
-            f"{still}Resume: {resume}",
+            *still,
+            f"Resume: {resume}",
             *((f"Undo: invoke {undo}",) if touched else ()),
             _where(plan),
         )

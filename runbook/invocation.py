@@ -152,6 +152,8 @@ class Invocation:
 
     def _execute(self, plan: Plan, write: Callable[[], Session]) -> Outcome:
         if not plan.steps:
+            if not self.phase.report:
+                self.console.nothing_to_do()
             return Outcome.OK
         environment, began = self.site.environment, time.monotonic()
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"

@@ -6,6 +6,8 @@ Imports what it needs when a task runs: `invoke --list` must not wait for it.
 from __future__ import annotations
 
 import contextlib
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -167,6 +169,8 @@ def _errors() -> Iterator[None]:
 
     try:
         yield
+    except BrokenPipeError:  # whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (Unavailable, StartFailed, OSError) as error:
         raise Exit(f"sandbox: {error}", code=1) from error
 

@@ -20,6 +20,7 @@ from runbook.database.pump import Buffered, socket_over
 from runbook.database.sessions import Session, SqlError, translated
 from runbook.database.settings import reader_settings, snapshot_settings, writer_settings
 from runbook.environment import Address, Environment, Tls
+from runbook.environment import Database as Target
 from runbook.errors import Lost, Refusal, UsageError
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ class Database:
                     sock = socket_over(channel) if tls else Buffered(channel)
                     connection.connect(sock=sock)  # type: ignore[arg-type]
             except SqlError as error:
-                raise _explained(error, where, target.name, tls=tls is not None) from error
+                raise _explained(error, where, target) from error
             except Lost as error:  # nothing of ours was running there yet
                 raise Refusal(
                     f"{where}: the connection was lost during the login",
@@ -133,14 +134,15 @@ def _trust(tls: Tls) -> ssl.SSLContext:
     return trust
 
 
-def _explained(error: SqlError, where: str, database: str, *, tls: bool) -> Refusal:
+def _explained(error: SqlError, where: str, target: Target) -> Refusal:
     """Say of a failed login what would mend it."""
-    check = "Check the user and where the inventory takes the password from"
+    source = target.password.source or "the inventory"
+    check = f"Check the user and the password; where that comes from stands in {source}"
     advice = {
-        server_errors.BAD_DB_ERROR: f"Is there a database {database} on this server?",
-        server_errors.DBACCESS_DENIED_ERROR: f"Grant the account its rights on {database}.",
+        server_errors.BAD_DB_ERROR: f"Is there a database {target.name} on this server?",
+        server_errors.DBACCESS_DENIED_ERROR: f"Grant the account its rights on {target.name}.",
         server_errors.ACCESS_DENIED_ERROR: f"{check}."
-        if tls
+        if target.tls
         else f"{check}. If the account requires TLS: add database.tls.",
         1862: "The account's password has expired: ALTER USER … IDENTIFIED BY gives it a new one.",
         3159: "The server wants TLS: add database.tls to the inventory.",

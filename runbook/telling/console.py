@@ -125,6 +125,10 @@ class Console:
         if everything and plan.next:
             self._lines([render.next_line(plan)])
 
+    def nothing_to_do(self) -> None:
+        """Say that a plan of no steps has come to its end."""
+        self._word(Outcome.OK, "nothing to do")
+
     def error(self, error: RunbookError) -> None:
         """Print what went wrong, the last output there was, and what to do next."""
         self.stop()
