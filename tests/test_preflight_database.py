@@ -23,6 +23,7 @@ from runbook.phases import preflight
 from runbook.phases.preflight import server
 from runbook.phases.preflight.activity import is_ddl
 from runbook.steps import Level
+from sandbox.processes import recorded
 from sandbox.sandbox import Sandbox
 from tests.looking import Found, Place
 
@@ -102,6 +103,20 @@ def test_a_mode_that_changes_what_sql_means_is_a_warning(place: Place) -> None:
     found = place.look()
     assert found.at(Level.WARNING) == ["sql_mode@vaulteer@db1"]
     assert found.one("grants: migrate").level is Level.OK
+
+
+def test_a_node_of_a_cluster_is_a_warning(mariadb: Sandbox, tmp_path: Path) -> None:
+    """On Galera what holds on one node only is said, and what an ALTER does to all of them."""
+    process = recorded(mariadb.database.folder)
+    assert process is not None
+    process.end(grace=20.0)
+    try:
+        mariadb.database.start("--wsrep-on=ON")  # without a provider it is a cluster of its own
+        found = Place(mariadb, tmp_path).look()
+    finally:
+        mariadb.restart_database()
+    assert found.at(Level.WARNING) == ["cluster@vaulteer@db1"]
+    assert "hold on this node alone" in found.one("cluster").detail
 
 
 def test_an_old_transaction_is_refused_in_any_time_zone(place: Place) -> None:

@@ -84,6 +84,16 @@ def test_what_an_interrupted_migrate_added_is_ours(migrated: Schema) -> None:
     assert objects_of_change(migrated) == {TABLE, *(f"trigger:{name}" for name in TRIGGERS)}
 
 
+def test_the_triggers_of_an_interrupted_run_are_ours(migrated: Schema) -> None:
+    """A row on their table that was never finished counts for those that were not there before."""
+    migrated.record("attendance", [], target="event_attendance_audit")
+    migrated.run(f"UPDATE runbook_ledger SET before_objects = '{TABLE},trigger:{TRIGGERS[1]}'")
+    migrated.apply(sql_files(ROLLBACK)[0])
+    assert f"trigger:{TRIGGERS[0]}" not in migrated.objects()
+    done = migrated.client(sql_files(ROLLBACK)[1])
+    assert f"stays: {TRIGGERS[1]} was there before" in done.stderr
+
+
 def test_our_triggers_go_alone_and_with_our_table(migrated: Schema) -> None:
     """A trigger goes if the ledger has it, or its table; where there is none, nothing happens."""
     migrated.record("attendance", [f"trigger:{TRIGGERS[0]}"])

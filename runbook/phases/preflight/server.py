@@ -14,7 +14,10 @@ WHY = {
     "MySQL": "older ones know no CREATE TRIGGER IF NOT EXISTS, and INSTANT only for last columns",
 }
 CLOSED = ("read_only", "super_read_only", "innodb_read_only", "offline_mode")
-VARIABLES = (*CLOSED, "log_bin", "log_bin_trust_function_creators", "sql_mode", "partial_revokes")
+VARIABLES = (
+    *(*CLOSED, "log_bin", "log_bin_trust_function_creators"),
+    *("sql_mode", "partial_revokes", "wsrep_on"),
+)
 QUERY = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({', '.join(map(repr, VARIABLES))})"
 ODD_MODES = {
     "ANSI_QUOTES": '"text" in the SQL files is a name there, not a string',
@@ -35,6 +38,7 @@ class ServerFacts:
     modes: tuple[str, ...] = ()
     partial_revokes: bool = False
     roles: bool = False
+    galera: bool = False
 
 
 def look(session: Session) -> ServerFacts:
@@ -55,6 +59,7 @@ def look(session: Session) -> ServerFacts:
         tuple(values.get("sql_mode", "").split(",")),
         on("partial_revokes"),
         as_text(role).upper() not in {"", "NONE"},
+        on("wsrep_on"),
     )
 
 
@@ -72,6 +77,17 @@ def findings(where: str, facts: ServerFacts) -> Iterator[Finding]:
         )
     else:
         yield Finding("writable", where, Level.OK, "it takes writes")
+    if facts.galera:
+        yield Finding(
+            "cluster",
+            where,
+            Level.WARNING,
+            "this is a node of a Galera cluster (wsrep_on): the lock of a run and LOCK TABLES hold "
+            "on this node alone, and an ALTER stops writes on every node and ends the transactions "
+            "in its way",
+            "Let all runs and all of the application's writes go to this node until the change "
+            "is done, and rehearse it on a cluster.",
+        )
     for mode, meaning in ODD_MODES.items():
         if mode in facts.modes:
             yield Finding(
