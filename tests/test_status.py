@@ -66,6 +66,18 @@ def test_status_looks_on_where_the_exports_cannot_be_seen(place: Bench) -> None:
     assert row(ran, "table event_attendance_audit").startswith("pending")
 
 
+def test_status_tells_the_rest_while_a_table_is_locked(place: Bench) -> None:
+    """A table that somebody locks hides the migration's state, and nothing else."""
+    with place.sandbox.root_connection() as connection, connection.cursor() as cursor:
+        cursor.execute("LOCK TABLES vaulteer.event_participants WRITE")
+        ran = place.run("status")
+    assert ran.status == 0, ran.document
+    assert "locked" in row(ran, "migration")
+    assert row(ran, "lock") == "ok nobody is working here"
+    assert row(ran, "export").startswith("ok none yet")
+    assert ran.document["next"] == "invoke preflight --env=test"
+
+
 def test_verify_says_that_the_change_is_not_migrated(place: Bench) -> None:
     """Where checks fail because nothing was migrated yet, that is said, with what to type."""
     document = place.run("verify").document

@@ -56,7 +56,7 @@ def holder(session: Session, environment: Environment, ours: int | None = None) 
     for run in reversed(ledger.read(session).runs):
         if run.connection == connection and run.outcome is None:
             return (
-                f"{run.operator} on {run.host} since {run.started_at} UTC "
+                f"{run.operator} on {run.host} since {run.started_at:.19} UTC "
                 f"({run.phase}, run {run.run})"
             )
     rows = session.rows(

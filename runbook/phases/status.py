@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from runbook.database import lock
 from runbook.database.ledger import Book
 from runbook.environment import Environment
-from runbook.errors import RunbookError
+from runbook.errors import Refusal, RunbookError, StepFailed
 from runbook.exports import saved as exports
 from runbook.exports.saved import Saved
 from runbook.options import Options
@@ -24,6 +24,7 @@ from runbook.units import age, counted, size
 def prepare(site: Site, _options: Options) -> Plan:
     """Look, and return a plan of no steps whose findings are the state of things."""
     environment, change = site.environment, site.change
+    env, why = f"--env={environment.name}", tuple[str, ...]()
     with ThreadPoolExecutor(max_workers=2) as pool:
         dumps = pool.submit(
             _seen, environment, "backup", lambda: backup.findings(environment, backup.look(site))
@@ -31,18 +32,33 @@ def prepare(site: Site, _options: Options) -> Plan:
         newest = pool.submit(
             _seen, environment, "export", lambda: (_export(environment, exports.newest(site)),)
         )
-        facts = wanted.look(site)
         holder = lock.holder(site.reader, environment)
-        saved = (*dumps.result(), *newest.result())
-    rows = (
-        _lock(environment, holder),
-        *saved,
+        try:
+            facts = wanted.look(site)
+        except (Refusal, StepFailed) as error:  # such as a table that somebody locks
+            rows, after = _unseen(environment, error), f"invoke preflight {env}"
+        else:
+            rows = _migration(environment, facts, change.name, bool(holder))
+            after, why = _next(environment, facts)
+        if holder:
+            after, why = f"invoke status {env}", ()
+        rows = (_lock(environment, holder), *dumps.result(), *newest.result(), *rows)
+    return Plan(environment.name, "status", change.name, (), rows, why, next=after)
+
+
+def _migration(
+    environment: Environment, facts: wanted.Facts, change: str, running: bool
+) -> tuple[Finding, ...]:
+    return (
         *(_statement(environment, one) for one in facts.wanted),
-        *_interrupted(environment, facts.book, change.name, bool(holder)),
+        *_interrupted(environment, facts.book, change, running),
         *(replace(f, level=Level.WARNING) for f in wanted.findings(environment, facts)),
     )
-    after, why = _next(environment, facts, holder)
-    return Plan(environment.name, "status", change.name, (), rows, why, next=after)
+
+
+def _unseen(environment: Environment, error: RunbookError) -> tuple[Finding, ...]:
+    where = environment.database.label
+    return (Finding("migration", where, Level.WARNING, error.message, error.advice),)
 
 
 def _seen(
@@ -113,13 +129,9 @@ def _interrupted(
     )
 
 
-def _next(
-    environment: Environment, facts: wanted.Facts, holder: str
-) -> tuple[str, tuple[str, ...]]:
+def _next(environment: Environment, facts: wanted.Facts) -> tuple[str, tuple[str, ...]]:
     """Return what to type next, and what there is to know of it."""
     env = f"--env={environment.name}"
-    if holder:
-        return f"invoke status {env}", ()
     if run := facts.book.interrupted():
         return f"invoke {run.phase} {env} --dry-run", ()
     if all(one.done for one in facts.wanted):
