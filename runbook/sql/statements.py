@@ -22,6 +22,9 @@ _SPACE = " \t\n"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 _DELIMITER = re.compile(r"[ \t]*delimiter(?:[ \t]+(\S+)[ \t]*(.*)|[ \t]*)$", re.IGNORECASE)
 _MAX_DELIMITER = 15
+_WORD = re.compile(r"[A-Za-z0-9_]+")
+_IN_QUOTES = re.compile(r"[^'\"`\\]+")
+_IN_COMMENT = re.compile(r"[^/*]+")
 _DOLLAR_QUOTE = re.compile(r"(?<![\w$])\$\w*\$")
 _CLIENT_COMMAND = re.compile(
     r"delimiter|(?:\?|charset|clear|connect|edit|ego|exit|go|help|nopager|notee|nowarning|pager|print"
@@ -134,6 +137,8 @@ class _Scanner:
 
     def take_comment(self, line: str, at: int) -> int:
         """Pass over what stands at `at` inside a comment; return how many characters."""
+        if run := _IN_COMMENT.match(line, at):
+            return len(run.group())
         if line.startswith("/*", at):
             self.fail(f"/* inside the comment of line {self.opened}")
         if line.startswith("*/", at):
@@ -150,6 +155,9 @@ class _Scanner:
 
     def take_quoted(self, line: str, at: int) -> int:
         """Take what stands at `at` inside quotes; return how many characters."""
+        if run := _IN_QUOTES.match(line, at):
+            self.buffer.append(run.group())
+            return len(run.group())
         here = line[at]
         if here == "\\" and not (self.quote == "`" and line[at + 1 : at + 2] == "`"):
             pair = line[at : at + 2]
@@ -182,6 +190,8 @@ class _Scanner:
             self.conditional = False
         elif _DOLLAR_QUOTE.match(line, at):
             self.fail("MySQL's client takes $...$ for a quote, MariaDB's does not; leave it out")
+        elif (word := _WORD.match(line, at)) and not _WORD.match(self.delimiter):
+            taken = word.group()
         self.buffer.append(taken)
         return len(taken)
 
