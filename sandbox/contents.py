@@ -11,6 +11,7 @@ from typing import TypeAlias
 
 from sandbox.databases import accounts
 from sandbox.layout import ACCOUNTS
+from sandbox.processes import wait_until
 from sandbox.programs import Flavour
 
 SCHEMA = Path(__file__).with_name("schema.sql")
@@ -30,6 +31,13 @@ class Statement:
     kind: str
     """What the client asked for: Query, Prepare, Execute, Connect, Init DB, Quit, …"""
     text: str
+
+
+SETTLED = (
+    "SET GLOBAL general_log = OFF, GLOBAL read_only = OFF,"
+    " GLOBAL log_bin_trust_function_creators = ON"
+)
+"""Puts back the server's global variables that a reset cares for."""
 
 
 @dataclass(frozen=True)
@@ -89,14 +97,25 @@ def seeding(rows: int, partial: bool) -> str:
 
 
 def cut_sessions(query: Query) -> None:
-    """End every connection but the server's root's own."""
+    """End every connection but the server's root's own, and what it was at."""
     import pymysql  # noqa: PLC0415
 
-    for (session,) in query(
-        "SELECT id FROM information_schema.processlist WHERE user IN ('migrator', 'app')"
-    ):
-        with contextlib.suppress(pymysql.err.OperationalError):  # it ended by itself
-            query(f"KILL {session}")
+    listing = "SELECT id FROM information_schema.processlist WHERE user IN ('migrator', 'app')"
+
+    def gone() -> bool:
+        sessions = query(listing)
+        for (session,) in sessions:
+            with contextlib.suppress(pymysql.err.OperationalError):  # it ended by itself
+                query(f"KILL {session}")
+        return not sessions
+
+    wait_until(gone, 10.0)
+
+
+def position(query: Query, server: Flavour) -> object:
+    """Return how far the server's binary log is: as long as it stays, no data has changed."""
+    status = "BINARY LOG" if server == "mysql" else "MASTER"
+    return query(f"SHOW {status} STATUS")[0][:2]
 
 
 def cleaning(query: Query, server: Flavour, root: Path) -> str:
@@ -109,9 +128,6 @@ def cleaning(query: Query, server: Flavour, root: Path) -> str:
     passwords = {name: (root / f"{name}.password").read_text().strip() for name in ACCOUNTS}
     return "\n".join(
         [
-            "SET GLOBAL general_log = OFF;",
-            "SET GLOBAL read_only = OFF;",
-            "SET GLOBAL log_bin_trust_function_creators = ON;",
             *[f"DROP DATABASE `{name}`;" for name in names],
             *accounts(server, passwords),
         ]

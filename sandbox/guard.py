@@ -10,7 +10,7 @@ import signal
 import sys
 from pathlib import Path
 
-from sandbox.sandbox import end
+from sandbox.ending import end
 
 if __name__ == "__main__":
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

@@ -18,6 +18,9 @@ MARK = "RUNBOOK_SANDBOX"
 """Environment variable that every process of a sandbox carries; its value is the folder."""
 
 
+_PROC = Path("/proc/self/stat").exists()
+
+
 class StartFailed(Exception):
     """A server did not come up; the text names it and ends with its own last words."""
 
@@ -113,10 +116,10 @@ def descendants(*pids: int) -> tuple[Process, ...]:
 def _table() -> list[tuple[int, Process]]:
     """Return every process with the number of its parent."""
     found = []
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    for pid in _numbers():
         with contextlib.suppress(OSError):
-            fields = stat.read_text().rpartition(")")[2].split()
-            found.append((int(fields[1]), Process(int(stat.parent.name), fields[19])))
+            fields = _stat(pid)
+            found.append((int(fields[1]), Process(pid, fields[19])))
     return found
 
 
@@ -125,16 +128,15 @@ def marked_processes(sandbox: Path) -> tuple[Process, ...]:
 
     Linux only: elsewhere nothing is found, and what a remote command left ends by itself.
     """
-    wanted = f"{MARK}={sandbox}".encode()
+    wanted = b"\0" + f"{MARK}={sandbox}".encode() + b"\0"
     found = []
-    for entry in Path("/proc").glob("[0-9]*"):
+    for pid in _numbers():
         try:
-            carries = wanted in (entry / "environ").read_bytes().split(b"\0")
+            carries = wanted in b"\0" + _read(pid, "environ")
         except OSError:
             continue
-        started = _started(int(entry.name))
-        if carries and started and int(entry.name) != os.getpid():
-            found.append(Process(int(entry.name), started))
+        if carries and pid != os.getpid() and (started := _started(pid)):
+            found.append(Process(pid, started))
     return tuple(found)
 
 
@@ -170,12 +172,28 @@ def tail(path: Path, lines: int = 8) -> str:
     return "\n".join(text.splitlines()[-lines:])
 
 
+def _numbers() -> list[int]:
+    """Return the numbers of all processes (Linux only)."""
+    names = os.listdir("/proc") if _PROC else []  # noqa: PTH208 - quicker, as below
+    return [int(name) for name in names if name.isdecimal()]
+
+
+def _stat(pid: int) -> list[str]:
+    """Return what /proc/…/stat says after the name: state, parent, …, the start at 19."""
+    return _read(pid, "stat").rpartition(b")")[2].decode().split()
+
+
+def _read(pid: int, name: str) -> bytes:
+    # A third of the time that pathlib takes, for hundreds of files at each reset.
+    with open(f"/proc/{pid}/{name}", "rb", buffering=0) as file:  # noqa: PTH123
+        return file.readall()
+
+
 def _started(pid: int) -> str | None:
     """Return when process `pid` began, in whatever words the system has for it."""
-    stat = Path(f"/proc/{pid}/stat")
-    if Path("/proc/self/stat").exists():
+    if _PROC:
         try:
-            fields = stat.read_text().rpartition(")")[2].split()
+            fields = _stat(pid)
         except OSError:
             return None
         # The first thread is a zombie while others still end, and hold the ports.

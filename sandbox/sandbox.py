@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,10 +11,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sandbox import contents, privilege, programs, releases
+from sandbox import contents, programs, releases
 from sandbox.application import Application
-from sandbox.contents import Statement
+from sandbox.contents import Query, Statement
 from sandbox.databases import DatabaseServer
+from sandbox.ending import end
 from sandbox.hosts import NAMES, SshHost, user
 from sandbox.inventory import Value, inventory_text
 from sandbox.layout import Settings, introduce, lay, save, saved
@@ -28,7 +28,6 @@ from sandbox.processes import (
     record,
     recorded,
     this_process,
-    wait_until,
 )
 from sandbox.programs import Flavour
 
@@ -49,6 +48,8 @@ class Sandbox:
         )
         self.hosts = {name: SshHost(name, root / name, ports[name], root, ssh) for name in NAMES}
         self.application = Application(root, self.hosts)
+        self._fresh: object = None
+        """What the last reset laid, and how far the binary log was then."""
 
     @classmethod
     def start(
@@ -119,9 +120,10 @@ class Sandbox:
         """Bring everything back to a fresh start: servers, accounts, data, folders, logs.
 
         Connections are cut and other databases dropped; the application, if it was
-        started, is gone. Global variables of the
-        server that a test changed it must put back itself, apart from
-        general_log, read_only and log_bin_trust_function_creators.
+        started, is gone. Data and accounts are laid anew only when the server's
+        binary log says that something was written. Global variables of the server
+        that a test changed it must put back itself, apart from general_log,
+        read_only and log_bin_trust_function_creators.
         """
         for process in self._others():
             process.end()
@@ -132,9 +134,13 @@ class Sandbox:
             shutil.rmtree(host.folder / "backups", ignore_errors=True)
             (host.folder / "backups").mkdir(mode=0o700)
             self.set_health(host.name, True)
-        contents.cut_sessions(self.query)
-        clean = contents.cleaning(self.query, self.server, self.root)
-        self.load(f"{clean}\n{contents.seeding(rows, partial)}")
+        with self._asking() as query:
+            contents.cut_sessions(query)
+            query(contents.SETTLED)
+            if self._fresh != (rows, partial, contents.position(query, self.server)):
+                clean = contents.cleaning(query, self.server, self.root)
+                self.load(f"{clean}\n{contents.seeding(rows, partial)}")
+                self._fresh = (rows, partial, contents.position(query, self.server))
 
     def processes(self) -> dict[str, Process | None]:
         """Return the server of each part by name, None for one that does not run."""
@@ -172,9 +178,8 @@ class Sandbox:
 
     def query(self, sql: str) -> list[tuple[object, ...]]:
         """Run one statement as the server's root and return its rows."""
-        with self.root_connection(None) as connection, connection.cursor() as cursor:
-            cursor.execute(sql)
-            return [tuple(row) for row in cursor.fetchall()]
+        with self._asking() as query:
+            return query(sql)
 
     def load(self, sql: str) -> None:
         """Run a text of SQL as root with the server's own client. Raises `StartFailed`."""
@@ -280,29 +285,20 @@ class Sandbox:
         self.set_health(host.name, True)
         host.create(self.root / "id_ed25519")
 
+    @contextlib.contextmanager
+    def _asking(self) -> Iterator[Query]:
+        """Yield what runs a statement as the server's root, on one connection."""
+        with self.root_connection(None) as connection, connection.cursor() as cursor:
+
+            def query(sql: str) -> list[tuple[object, ...]]:
+                cursor.execute(sql)
+                return [tuple(row) for row in cursor.fetchall()]
+
+            yield query
+
     def _others(self) -> list[Process]:
         """Return what runs in the sandbox beside its servers: sessions and their jobs."""
         servers = [process for process in self.processes().values() if process]
         below = descendants(*(server.pid for server in servers))
         running = {*marked_processes(self.root), *below}
         return [process for process in running if process not in servers]
-
-
-def end(root: Path) -> None:
-    """End every process of the sandbox in `root`, also a half-started one, and delete it."""
-    parts = [root / name for name in ("database", *NAMES)]
-    servers = [process for part in parts if (process := recorded(part)) and process.alive()]
-    sessions = descendants(*(server.pid for server in servers))
-    for process in (*servers, *sessions):
-        process.end()
-    # What a host was asked to run may live on by itself, and may be starting more.
-    wait_until(lambda: not _kill(marked_processes(root)), 10.0)
-    for part in parts:
-        privilege.release(part)
-    shutil.rmtree(root, ignore_errors=True)
-
-
-def _kill(processes: tuple[Process, ...]) -> tuple[Process, ...]:
-    for process in processes:
-        process.send(signal.SIGKILL)
-    return processes

@@ -74,7 +74,7 @@ def up(
 @task(**command)
 def down(_c: Context) -> None:
     """End every process of the sandbox and delete its folder, data and backups included."""
-    from sandbox.sandbox import end  # noqa: PLC0415
+    from sandbox.ending import end  # noqa: PLC0415
 
     if not ROOT.exists():
         print("no sandbox is up")
@@ -138,8 +138,8 @@ def _refuse_another(sandbox: Sandbox, wanted: Flavour) -> None:
 
 def _clear_leftovers() -> None:
     """Delete what an `up` left that was cut off; leave one alone that is at work."""
+    from sandbox.ending import end  # noqa: PLC0415
     from sandbox.processes import recorded  # noqa: PLC0415
-    from sandbox.sandbox import end  # noqa: PLC0415
 
     starter = recorded(ROOT)
     if starter and starter.alive():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import stat
@@ -38,12 +39,21 @@ def servers(sandbox: Sandbox) -> list[Process]:
     return found
 
 
+def name_of(process: Process) -> str:
+    """Return the name of a process's program, nothing when it has ended meanwhile."""
+    try:
+        return Path(f"/proc/{process.pid}/comm").read_text().strip()
+    except OSError:
+        return ""
+
+
 def listening(pids: set[int]) -> set[str]:
     """Return the addresses on which the processes listen, as /proc writes them."""
     sockets = set()
     for pid in pids:
         for handle in Path(f"/proc/{pid}/fd").iterdir():
-            sockets.add(str(handle.readlink()).removeprefix("socket:[").removesuffix("]"))
+            with contextlib.suppress(FileNotFoundError):  # a connection that ends just now
+                sockets.add(str(handle.readlink()).removeprefix("socket:[").removesuffix("]"))
     addresses = set()
     for table in ("/proc/net/tcp", "/proc/net/tcp6"):
         for line in Path(table).read_text().splitlines()[1:]:
@@ -168,13 +178,28 @@ def test_reset_brings_everything_back(sandbox: Sandbox) -> None:
     assert len(servers(sandbox)) == 4
 
 
+def test_reset_takes_back_the_smallest_write(sandbox: Sandbox) -> None:
+    """One value, one privilege or one empty database more, and all is laid anew."""
+    looks = (
+        "CHECKSUM TABLE vaulteer.users, vaulteer.events, vaulteer.event_participants",
+        "SHOW GRANTS FOR 'app'@'%'",
+        "SHOW DATABASES",
+    )
+    before = [sandbox.query(look) for look in looks]
+    for write in (
+        "UPDATE vaulteer.users SET points = points + 1 LIMIT 1",
+        "GRANT DROP ON vaulteer.* TO 'app'@'%'",
+        "CREATE DATABASE other",
+    ):
+        sandbox.query(write)
+        assert [sandbox.query(look) for look in looks] != before
+        sandbox.reset()
+        assert [sandbox.query(look) for look in looks] == before
+
+
 def marked_job(sandbox: Sandbox) -> Process:
     """Return the `sleep` that a host was asked to leave running."""
-    (job,) = [
-        process
-        for process in marked_processes(sandbox.root)
-        if Path(f"/proc/{process.pid}/comm").read_text() == "sleep\n"
-    ]
+    (job,) = [process for process in marked_processes(sandbox.root) if name_of(process) == "sleep"]
     return job
 
 
@@ -190,7 +215,7 @@ def test_connections_can_be_cut_and_frozen(mariadb: Sandbox) -> None:
                 process
                 for connection in mariadb.connections("app1")
                 for process in (connection, *descendants(connection.pid))
-                if Path(f"/proc/{process.pid}/comm").read_text() != "sleep\n"
+                if name_of(process) != "sleep"
             ]
             for process in held:
                 process.send(number)

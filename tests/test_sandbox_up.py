@@ -13,8 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.ending import end
 from sandbox.processes import this_process, wait_until
-from sandbox.sandbox import Sandbox, end
+from sandbox.sandbox import Sandbox
 
 PROJECT = Path(__file__).parent.parent
 
