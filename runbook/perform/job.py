@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from runbook.errors import Interrupted, Lost, Outcome, StepFailed
+from runbook.errors import Interrupted, Lost, Outcome, Refusal, StepFailed
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
 from runbook.run import Result, Run
@@ -37,7 +37,7 @@ def until_ended(step: Job, run: Run, look: Callable[[], State]) -> State:
     goes_on = f"It goes on by itself on {step.where}; the same command finds it there."
     try:
         _start(step, run)
-        return _watch(step, run, look)
+        return _watch(step, run, _still_there(look))
     except Lost as error:
         raise Lost(error.message, advice=goes_on) from error
     except Interrupted as error:
@@ -61,6 +61,18 @@ def _start(step: Job, run: Run) -> None:
     started = run.hosts.run(step.where, step.text, stdin=stdin, timeout=limit)
     if not started.ok:
         raise StepFailed(f"{step.where}: not started: {step.title}", output=started.tail())
+
+
+def _still_there(look: Callable[[], State]) -> Callable[[], State]:
+    """Return `look`, to which a host that cannot be reached any more is one that was lost."""
+
+    def looked() -> State:
+        try:
+            return look()
+        except Refusal as error:
+            raise Lost(error.message, advice=error.advice) from error
+
+    return looked
 
 
 def _watch(step: Job, run: Run, look: Callable[[], State]) -> State:
