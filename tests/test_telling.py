@@ -134,6 +134,12 @@ def test_the_essentials_of_a_question_come_last(environment: Environment) -> Non
         assert said in after
 
 
+def test_what_weighs_most_is_told_last() -> None:
+    """Findings keep their order within a level; what refuses stands at the end of the screen."""
+    refused = Finding("lock", "db", Level.REFUSED, "held")
+    assert render.by_weight((refused, LAGGING, FINE, LAGGING)) == (FINE, LAGGING, LAGGING, refused)
+
+
 def test_every_preview_can_be_had_whole() -> None:
     """Each command that changes something takes --full, which its preview may speak of."""
     for name, task in tasks.namespace.tasks.items():

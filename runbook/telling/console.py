@@ -111,7 +111,7 @@ class Console:
 
     def findings(self, plan: Plan, *, everything: bool) -> None:
         """Print a plan's findings and notes; unless `everything`, only findings that matter."""
-        for finding in plan.findings:
+        for finding in render.by_weight(plan.findings):
             if everything or finding.level is not Level.OK:
                 word, _, rest = render.finding_line(finding).partition(" ")
                 self._word(word, rest.lstrip())
@@ -120,8 +120,7 @@ class Console:
         if everything and not plan.steps:
             counts = {level: sum(f.level is level for f in plan.findings) for level in Level}
             said = ", ".join(f"{count} {level}" for level, count in counts.items() if count)
-            worst = max(plan.findings, key=lambda f: list(Level).index(f.level)).level
-            self._word(worst, said)
+            self._word(render.by_weight(plan.findings)[-1].level, said)
         if everything and plan.next:
             self._lines([render.next_line(plan)])
 

@@ -107,6 +107,11 @@ def finding_line(finding: Finding) -> str:
     return _finding(finding).text
 
 
+def by_weight(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return findings in their order, but what weighs more after what weighs less."""
+    return tuple(sorted(findings, key=lambda finding: list(Level).index(finding.level)))
+
+
 def next_line(plan: Plan) -> Line:
     """Return the line that says what to type next."""
     return Line(plan.next, TYPED, f"{'next':<8} ")
@@ -155,7 +160,8 @@ def _findings(plan: Plan) -> Iterator[Line]:
     """Yield the findings that matter; all of them where they are all there is."""
     for note in plan.notes:
         yield Line(note, lead=f"{'note':<8} ")
-    shown = [f for f in plan.findings if f.level is not Level.OK or not plan.steps]
+    weighed = by_weight(plan.findings)
+    shown = [f for f in weighed if f.level is not Level.OK or not plan.steps]
     fine = len(plan.findings) - len(shown)
     if fine:
         yield Line(f"{counted(fine, 'check')}, each of them in --json", "ok", f"{'ok':<8} ")
