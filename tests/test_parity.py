@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,11 @@ from runbook.sql.text import is_read
 from runbook.steps import Chunks, Plan
 from runbook.telling import render
 from sandbox.sandbox import Sandbox
+from tests.rollout import GOOD
+from tests.rollout import running as deployed
 from tests.support import Bench, Ran, bench
+from tests.test_smoke import PASSES
+from tests.test_validate import FLAG, JOB
 
 READS = ("SHOW", "EXPLAIN", "SIGNAL", "GET DIAGNOSTICS")
 HARMLESS = re.compile(
@@ -24,9 +29,17 @@ HARMLESS = re.compile(
     re.IGNORECASE,
 )
 
+AROUND = re.compile(r"SET SESSION|START TRANSACTION|ROLLBACK")
+"""What several steps send, so that their order cannot be told by it."""
+
 STAND_IN = Chunks(
     phase="", title="", where="", text="", change="", table=None, checksum="", span=(), key=""
 )
+
+
+Sent = tuple[str, str]
+"""A host and a command line."""
+SFTP = "subsystem:sftp"
 
 
 class Seen:
@@ -37,9 +50,9 @@ class Seen:
         self.sandbox.clear_commands()
         self.sandbox.general_log(True)
 
-    def commands(self) -> Counter[str]:
-        """Return every command line that an sshd was asked to run, with how often."""
-        return Counter(c for host in self.sandbox.hosts for c in self.sandbox.commands(host))
+    def commands(self) -> list[Sent]:
+        """Return every command line that an sshd was asked to run; in order, for each host."""
+        return [(host, c) for host in self.sandbox.hosts for c in self.sandbox.commands(host)]
 
     def sessions(self) -> list[list[str]]:
         """Return the statements of each session of the program, in order.
@@ -55,10 +68,30 @@ class Seen:
 
 
 @pytest.fixture
-def place(sandbox: Sandbox, tmp_path: Path) -> Bench:
-    """Return a bench on each server in turn, with a column that is there in part."""
+def place(sandbox: Sandbox, tmp_path: Path, phase: str) -> Iterator[Bench]:
+    """Return a bench on each server in turn, with a column that is there in part.
+
+    The application's tests and its job are scripts; where it is deployed, so is its program.
+    """
     sandbox.reset(rows=2000, partial=True)
-    return bench(sandbox, tmp_path)
+    suite, job = tmp_path / "tests.sh", tmp_path / "job.sh"
+    suite.write_text(f"echo testing\necho '{PASSES}' >$1\n")
+    sql, login = FLAG.format(event="event-2"), sandbox.root / "app.cnf"
+    job.write_text(JOB.format(login=login, sql=sql, event="event-2", count="flagged"))
+    sections = {
+        "smoke": {
+            "host": "app1",
+            "command": f"bash {suite} {{report}}",
+            "folder": f"{tmp_path}/{{host}}",
+        },
+        "validate": {"host": "app2", "command": f"bash {job}", "report": "summary"},
+    }
+    if phase not in ROLLED:
+        yield bench(sandbox, tmp_path, **sections)
+        return
+    with deployed(sandbox, tmp_path, **sections) as rolled:
+        rolled.release(GOOD)
+        yield rolled.bench
 
 
 def changing(session: list[str]) -> list[str]:
@@ -109,7 +142,7 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def prepare(place: Bench, phase: str) -> dict[str, Any]:
     """Bring the environment to where `phase` has something to do; return its options."""
-    if phase in {"export", "rollback", "verify", "status", "triggers"}:
+    if phase in {"export", "rollback", "verify", "status", "triggers", "smoke", "validate"}:
         assert place.run("migrate").status == 0
         place.sandbox.query(
             "UPDATE vaulteer.event_participants SET attendance_notes = 'x' WHERE participant_id < 9"
@@ -120,7 +153,44 @@ def prepare(place: Bench, phase: str) -> dict[str, Any]:
         assert place.run("backup").status == 0
         place.sandbox.query("DROP DATABASE IF EXISTS vaulteer_restore_1")
         return {"into": "vaulteer_restore_1"}
-    return {}
+    asked: dict[str, dict[str, Any]] = {"deploy": {"release": "main"}, "run": {"triggers": True}}
+    return asked.get(phase, {})
+
+
+def commands(pending: list[dict[str, Any]]) -> list[Sent]:
+    """Return the commands that steps show and that change something, in order."""
+    key = {"command": "text", "job": "text", "suite": "text", "trial": "command"}
+    return [(s["where"], s[key[s["kind"]]]) for s in pending if s["kind"] in key]
+
+
+def questions(pending: list[dict[str, Any]]) -> set[Sent]:
+    """Return the commands with which steps only ask, as often as they like."""
+    found: set[Sent] = set()
+    for step in pending:
+        texts = {
+            "inspect": lambda s: [s["text"]],
+            "expect": lambda s: [s["text"]],
+            "wait": lambda s: [*s["checks"], s["report"]],
+        }.get(step["kind"], lambda _: [])(step)
+        found |= {(step["where"], text) for text in texts}
+        if step["kind"] == "survey":
+            found |= {(host, text) for host, text in step["asked"]}
+    return found
+
+
+def together(step: dict[str, Any]) -> list[str]:
+    """Return the statements that a step sends in one session, one after the other."""
+    if step["kind"] == "proof":
+        return statements([step])
+    if step["kind"] == "trial":
+        return [*step["subject"], *step["before"], *step["after"]]
+    return list(step["statements"]) if step["kind"] == "check" else []
+
+
+def within(part: list[str], whole: list[str]) -> bool:
+    """Whether all of `part` is in `whole`, in its order."""
+    rest = iter(whole)
+    return all(text in rest for text in part)
 
 
 PHASES = (
@@ -133,7 +203,13 @@ PHASES = (
     "rollback",
     "status",
     "triggers",
+    "deploy",
+    "smoke",
+    "validate",
+    "run",
 )
+ROLLED = {"deploy"}
+"""The phases that need an application which can be deployed."""
 
 
 @pytest.mark.parametrize("phase", PHASES)
@@ -143,29 +219,36 @@ def test_a_dry_run_only_reads_and_a_run_sends_what_was_previewed(place: Bench, p
 
     seen = Seen(place)
     preview = place.run(phase, dry_run=True, **options)
-    look = seen.commands()
+    look = Counter(seen.commands())
     assert all(only_reads(session) for session in seen.sessions())
 
     seen = Seen(place)
     ran = place.run(phase, **options)
-    assert ran.status == 0
+    assert ran.status == 0, ran.said
     assert ran.document["plan"] == preview.document["plan"]
-    pending = [s for s in preview.document["planned"] if not s["done"]]
-    hosts = [s for s in pending if s["kind"] in {"command", "inspect", "job"}]
-    sent = seen.commands()
+    pending = [s for s in preview.document["planned"] if not s["done"] and not s["rescues"]]
+    sent, changes = seen.commands(), commands(pending)
     for command, times in look.items():
-        assert sent[command] >= times or command == "subsystem:sftp"
-    beyond = {c for c in sent if c not in look and c != "subsystem:sftp"}
-    assert beyond <= {s["text"] for s in hosts} | {s["watch"] for s in hosts if "watch" in s}
-    assert {s["text"] for s in hosts} <= set(sent)
+        assert sent.count(command) >= times or command[1] == SFTP
+    watched = {(s["where"], s["watch"]) for s in pending if "watch" in s}
+    beyond = {c for c in sent if c not in look and c[1] != SFTP}
+    assert beyond <= {*changes, *questions(pending), *watched}
+    assert questions(pending) <= set(sent)
+    assert not set(changes) & set(look)
+    assert sorted(c for c in sent if c in changes) == sorted(changes)  # each just once
+    for host in place.sandbox.hosts:
+        assert within([c for at, c in changes if at == host], [c for at, c in sent if at == host])
 
-    writers = [s for s in seen.sessions() if any("GET_LOCK" in text for text in s)]
+    sessions = seen.sessions()
+    writers = [s for s in sessions if any("GET_LOCK" in text for text in s)]
     texts = rendered(place, preview)
     unseen = [
         text for s in writers for text in changing(s) if not any(p.fullmatch(text) for p in texts)
     ]
     assert unseen == []
-    assert all(only_reads(s) for s in seen.sessions() if s not in writers)
-    sql = [text for text in statements(pending) if not text.startswith("SET SESSION")]
+    assert all(only_reads(s) for s in sessions if s not in writers)
+    sql = [text for text in statements(pending) if not AROUND.match(text)]
     order = list(dict.fromkeys(text for s in writers for text in s if text in sql))
     assert order == list(dict.fromkeys(sql))
+    for step in pending:
+        assert any(within(together(step), session) for session in sessions), step["title"]
