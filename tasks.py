@@ -220,6 +220,7 @@ def rollback(
         "skip": 'a phase to leave out and why, as "smoke: no test data"; may be repeated',
         "answer": 'a manual step answered beforehand, as "snapshot: snap-12"; may be repeated',
         "fresh": "take a new backup even when one is young enough",
+        "release": "deploy this branch, tag or commit as well",
         "triggers": "make the change's append-only triggers as well",
         "event": "what validate tries the application's job on",
     },
@@ -236,6 +237,7 @@ def run(
     from_: str = "",
     until: str = "",
     fresh: bool = False,
+    release: str = "",
     triggers: bool = False,
     event: str = "",
 ) -> None:
@@ -253,6 +255,7 @@ def run(
         skip=tuple(skip),
         answer=tuple(answer),
         fresh=fresh,
+        release=release,
         triggers=triggers,
         event=event,
     )

@@ -10,24 +10,22 @@ from runbook.units import counted
 
 DONE = (Outcome.OK, Outcome.CHANGED)
 UNDO = {"migrate": "rollback {}", "triggers": "triggers {} --remove"}
-"""What undoes the statements of a phase, as it is typed."""
+"""What undoes the statements of a phase, as it is typed; the first covers the other."""
+WRITES = {"statement", "chunks", "runner"}
 
 Ended = Sequence[Mapping[str, object]]
 """The steps that ended, as the document has them."""
 
 
-def after_failed_checks(plan: Plan) -> str:
+def after_failed_checks(plan: Plan, ended: Ended) -> str:
     """Say what to do about checks that do not hold, which were told one by one."""
     ahead = (f.detail for f in plan.findings if f.level is Level.PENDING and not plan.pending)
     after = (f"Next: {plan.next}",) if plan.next else ()
-    return "\n".join((*ahead, *after, _where(plan)))
+    return "\n".join((*ahead, *after, *_undo(plan, ended), _where(plan)))
 
 
 def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> str:
     """Say what state things are in, what resumes and what undoes."""
-    kinds = {step["kind"] for step in ended if step["outcome"] == Outcome.CHANGED}
-    touched = plan.phase in UNDO and kinds & {"statement", "chunks", "runner"}
-    undo = UNDO.get(plan.phase, "").format(f"--env={plan.environment}")
     still = ("What was in hand may still be going on.",) if isinstance(error, Lost) else ()
     return "\n".join(
         (
@@ -35,10 +33,18 @@ def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> s
             reached(plan, ended),
             *still,
             f"Resume: {resume}",
-            *((f"Undo: invoke {undo}",) if touched else ()),
+            *_undo(plan, ended),
             _where(plan),
         )
     )
+
+
+def _undo(plan: Plan, ended: Ended) -> tuple[str, ...]:
+    """Say what undoes what was changed so far, if anything was that can be undone."""
+    changed = (step for step in ended if step["outcome"] == Outcome.CHANGED)
+    phases = {step["phase"] for step in changed if step["kind"] in WRITES}
+    undo = next((typed for phase, typed in UNDO.items() if phase in phases), None)
+    return (f"Undo: invoke {undo.format(f'--env={plan.environment}')}",) if undo else ()
 
 
 def reached(plan: Plan, ended: Ended) -> str:

@@ -177,7 +177,7 @@ class Invocation:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))
                 outcome = execute(plan, run)
             if outcome is Outcome.FAILED:
-                advice = after_failed_checks(plan)
+                advice = after_failed_checks(plan, self.document.steps)
         except RunbookError as error:
             again = f" --plan={self.options.plan}" if self.options.plan else ""
             self.document.next = f"{plan.command}{again}"

@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from runbook.errors import UsageError
 from runbook.options import Options
 from runbook.order import ORDER, left_out
+from sandbox.releases import FIRST
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, Ran, bench
+from tests.support import PROJECT, Bench, Ran, bench
 from tests.terminal import answered
 
 SNAPSHOT = {"snapshot": {"before": "migrate", "ask": "Is the cloud snapshot taken?"}}
@@ -132,3 +134,24 @@ def test_after_a_failed_check_nobody_is_asked(mariadb: Sandbox, tmp_path: Path) 
     assert ran.status == 1
     (asked,) = (step for step in ran.document["steps"] if step["kind"] == "ask")
     assert asked["outcome"] == "skipped"
+
+
+@pytest.mark.wide
+def test_the_whole_window_as_it_is_shipped(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The sandbox's own environment runs every phase as previewed, again with nothing to do."""
+    sandbox.start_application(FIRST)
+    shipped = yaml.safe_load((PROJECT / "inventory.yaml").read_text())["environments"]["sandbox"]
+    sections = {name: shipped[name] for name in ("deploy", "smoke", "validate", "health", "hosts")}
+    place = bench(sandbox, tmp_path, **sections)
+    before = place.schema()
+    preview = place.run("run", dry_run=True, release="v1.1.0", triggers=True)
+    pinned = next(word for word in preview.document["next"].split() if word[:10] == "--release=")
+    ran = place.run("run", release=pinned[10:], triggers=True, plan=preview.document["plan"])
+    assert ran.status == 0, ran.said
+    assert skipped(ran).keys() <= {"monitor"}
+    assert phases(ran)[:7] == list(ORDER[1:8])
+    again = place.run("run", release="v1.1.0", triggers=True)
+    assert again.document["outcome"] == "ok", again.said
+    assert place.run("export").status == 0
+    assert place.run("rollback").status == 0
+    assert place.schema() == before

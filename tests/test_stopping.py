@@ -48,7 +48,7 @@ def test_ctrl_c_in_a_look_ends_it_at_once(mariadb: Sandbox, tmp_path: Path) -> N
 
 def test_the_state_of_things_is_told_in_steps() -> None:
     """How many steps are done, how many changed something, and which comes next or is in doubt."""
-    first = {"number": 1, "outcome": "changed", "kind": "statement"}
+    first = {"number": 1, "outcome": "changed", "kind": "statement", "phase": "migrate"}
     assert reached(PLAN, []) == "0 of 3 steps done, with 0 changes; next: 1, column t.a"
     assert reached(PLAN, [first]) == "1 of 3 steps done, with 1 change; next: 2, column t.b"
     doubt = {"number": 2, "outcome": "unknown", "kind": "statement"}
@@ -60,7 +60,7 @@ def test_the_state_of_things_is_told_in_steps() -> None:
 def test_what_resumes_and_what_undoes_is_told() -> None:
     """After a stop both are named; an undo only where something was changed."""
     resume = f"{PLAN.command} --plan=0123456789ab"
-    first = {"number": 1, "outcome": "changed", "kind": "statement"}
+    first = {"number": 1, "outcome": "changed", "kind": "statement", "phase": "migrate"}
     said = after_error(PLAN, [first], Interrupted("stopped as asked"), resume)
     assert f"Resume: {resume}" in said.splitlines()
     assert "Undo: invoke rollback --env=staging" in said.splitlines()

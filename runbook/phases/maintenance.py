@@ -7,7 +7,16 @@ from dataclasses import dataclass, replace
 from runbook.environment import Environment, Manual
 from runbook.options import Options
 from runbook.order import ORDER, left_out, named
-from runbook.phases import ahead, backup, migrate, smoke, triggers, validate, verify
+from runbook.phases import (
+    ahead,
+    backup,
+    deploy,
+    migrate,
+    smoke,
+    triggers,
+    validate,
+    verify,
+)
 from runbook.site import Site
 from runbook.sql.change import Change
 from runbook.steps import Ask, Finding, Plan, Skip, Step
@@ -19,13 +28,16 @@ PHASE = "run"
 class Part:
     """What one phase brings: its steps and findings, or why it brings none.
 
-    `instead` is what its steps were before somebody took a backup.
+    `instead` is what its steps were before somebody took a backup, `release`
+    what the name of the release stands for now.
     """
 
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = ()
     without: str = ""
     instead: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+    release: str = ""
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -40,7 +52,17 @@ def prepare(site: Site, options: Options) -> Plan:
     steps = _steps(environment, parts, why, answers)
     before = {name: replace(part, steps=part.instead or part.steps) for name, part in parts.items()}
     instead = _steps(environment, before, why, answers)
-    return Plan(environment.name, PHASE, change.name, steps, found, instead=instead)
+    pinned = replace(options, release=next((p.release for p in parts.values() if p.release), ""))
+    return Plan(
+        environment.name,
+        PHASE,
+        change.name,
+        steps,
+        found,
+        tuple(note for part in parts.values() for note in part.notes),
+        command=f"invoke {PHASE} --env={environment.name}{pinned.flags}",
+        instead=instead,
+    )
 
 
 def _steps(
@@ -81,6 +103,8 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
         (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted, seen.runner))
     )
     parts["verify"] = Part(verify.steps(environment, change))
+    if "deploy" not in why:
+        parts["deploy"] = _deploy(site, options)
     if "smoke" not in why:
         parts["smoke"] = _smoke(site, environment)
     if change.triggers and "triggers" not in why:
@@ -89,6 +113,20 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
         proven = "triggers" in parts and bool(parts["triggers"].steps)
         parts["validate"] = _validate(site, environment, change, options.event, proven=proven)
     return {name: parts.get(name, Part(without=why.get(name, ""))) for name in ORDER}
+
+
+def _deploy(site: Site, options: Options) -> Part:
+    """Return the roll of the release that was named; a window need not have one."""
+    if not options.release:
+        return Part(without="no release was named: --release=NAME deploys one")
+    facts = deploy.look(site, options.release)
+    environment = site.environment
+    return Part(
+        deploy.steps(environment, facts),
+        deploy.findings(environment, facts),
+        notes=deploy.notes(facts),
+        release=facts.release,
+    )
 
 
 def _smoke(site: Site, environment: Environment) -> Part:

@@ -197,12 +197,12 @@ class Console:
             self._live = None
 
     def _progress(self, event: StepProgress) -> None:
-        note = event.note or measure(event)
+        note = event.note or (measure(event) if event.done else "")
         if event.done:
             self._far = (event.number, measure(replace(event, eta=None)))
         if self._live:
             self._live.update(self._live.task_ids[0], note=note)
-        elif time.monotonic() - self._told > PLAIN_EVERY:
+        elif note and time.monotonic() - self._told > PLAIN_EVERY:
             self._told = time.monotonic()
             self._word("", f"… {note}")
 
