@@ -1,12 +1,14 @@
-"""`make demo`: the main job on a sandbox, each command printed as a user would type it."""
+"""`make demo`: the whole window on a sandbox, each command printed as a user would type it."""
 
 from __future__ import annotations
 
 import difflib
 import json
+import shlex
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 from sandbox.sandbox import Sandbox
@@ -15,16 +17,13 @@ PROJECT = Path(__file__).resolve().parent.parent
 ROOT = PROJECT / ".sandbox"
 LEDGER = "runbook_ledger"
 
-TOUR = (
-    ("What would happen? Nothing can be written here.", "migrate --env=sandbox --dry-run"),
-    ("Do exactly that, and nothing else.", "migrate --env=sandbox --plan={plan}"),
-    ("Do the runbook's checks hold?", "verify --env=sandbox"),
-    ("Where does the environment stand?", "status --env=sandbox"),
-    ("Again: there is nothing left to do.", "migrate --env=sandbox"),
-)
+WINDOW = "run --env=sandbox --release=main --triggers"
+BARE = "run --env=sandbox"
+"""Where Node or its packages cannot be had, there is no application to deploy and to try."""
+WITHOUT = ("smoke", "validate")
 UNDO = (
     ("An undo first wants the rows it destroys in files.", "export --env=sandbox"),
-    ("Undo what migrate added, and only that.", "rollback --env=sandbox"),
+    ("Undo what was added, triggers too, and only that.", "rollback --env=sandbox"),
 )
 
 
@@ -42,14 +41,26 @@ def main() -> int:
             return 1
         sandbox = Sandbox.attach(ROOT)
         before = schema(sandbox)
-        if not all(_type(why, command) for why, command in TOUR):
+        if not all(_type(*each) for each in _tour(sandbox)):
             return 1
         _use(sandbox)
-        if not all(_type(why, command) for why, command in UNDO):
+        if not all(_type(*each) for each in UNDO):
             return 1
         return _prove(before, schema(sandbox), time.monotonic() - began)
     finally:
         _type("Leave nothing running.", "sandbox.down")
+
+
+def _tour(sandbox: Sandbox) -> Iterator[tuple[str, str]]:
+    """Yield what is typed, and why; what a preview says to type is asked for when it is due."""
+    window = WINDOW
+    if not sandbox.application.deployed:
+        window = " ".join((BARE, *(f'--skip="{name}: no application here"' for name in WITHOUT)))
+    yield "The whole window: what would happen? Nothing can be written here.", f"{window} --dry-run"
+    yield "Do exactly that, and nothing else.", _next(f"{window} --dry-run")
+    yield "That run as a page, for those who slept.", "report --env=sandbox"
+    yield "Where does the environment stand?", "status --env=sandbox"
+    yield "Again: what is so already is left alone.", window
 
 
 def schema(sandbox: Sandbox) -> str:
@@ -64,19 +75,16 @@ def schema(sandbox: Sandbox) -> str:
 
 
 def _type(why: str, command: str) -> bool:
-    if "{plan}" in command:
-        command = command.format(plan=_digest())
     print(f"\n# {why}\n$ invoke {command}", flush=True)
-    return subprocess.call([sys.executable, "-m", "invoke", *command.split()], cwd=PROJECT) == 0
+    words = [sys.executable, "-m", "invoke", *shlex.split(command)]
+    return subprocess.call(words, cwd=PROJECT) == 0
 
 
-def _digest() -> str:
-    """Return the digest that the preview ended with."""
-    words = ("migrate", "--env=sandbox", "--dry-run", "--json")
-    done = subprocess.run(
-        [sys.executable, "-m", "invoke", *words], cwd=PROJECT, check=True, capture_output=True
-    )
-    return str(json.loads(done.stdout)["plan"])
+def _next(preview: str) -> str:
+    """Return what a preview says to type to run exactly that."""
+    words = [sys.executable, "-m", "invoke", *shlex.split(preview), "--json"]
+    done = subprocess.run(words, cwd=PROJECT, check=True, capture_output=True)
+    return str(json.loads(done.stdout)["next"]).removeprefix("invoke ")
 
 
 def _use(sandbox: Sandbox) -> None:
