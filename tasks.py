@@ -24,6 +24,7 @@ CHANGE = READ | {
     "plan": "run only the plan to which a preview gave this digest",
 }
 FULL = {"full": "with --dry-run: this program's own host scripts whole, not only named"}
+OUTSIDE = {"outside-window": "change things although no window is open, for this reason"}
 command = {"positional": (), "auto_shortflags": False}
 
 
@@ -89,7 +90,10 @@ def restore(
 
 @task(
     **command,
-    help=CHANGE | FULL | {"release": "branch, tag, commit or digest to run on every host"},
+    help=CHANGE
+    | FULL
+    | OUTSIDE
+    | {"release": "branch, tag, commit or digest to run on every host"},
 )
 def deploy(
     c: Context,
@@ -99,12 +103,26 @@ def deploy(
     full: bool = False,
     plan: str | None = None,
     release: str = "",
+    outside_window: str = "",
 ) -> None:
     """Bring a release to the application's hosts, one batch after the other."""
-    _run(c, "deploy", env, json, dry_run=dry_run, full=full, plan=plan, release=release)
+    _run(
+        c,
+        "deploy",
+        env,
+        json,
+        dry_run=dry_run,
+        full=full,
+        plan=plan,
+        release=release,
+        outside_window=outside_window,
+    )
 
 
-@task(**command, help=CHANGE | FULL | {"fresh": "take a new backup even when one is young enough"})
+@task(
+    **command,
+    help=CHANGE | FULL | OUTSIDE | {"fresh": "take a new backup even when one is young enough"},
+)
 def migrate(
     c: Context,
     env: str | None = None,
@@ -113,9 +131,20 @@ def migrate(
     full: bool = False,
     plan: str | None = None,
     fresh: bool = False,
+    outside_window: str = "",
 ) -> None:
     """Preflight, backup, migrate and verify: one plan, one digest, one confirmation."""
-    _run(c, "migrate", env, json, dry_run=dry_run, full=full, plan=plan, fresh=fresh)
+    _run(
+        c,
+        "migrate",
+        env,
+        json,
+        dry_run=dry_run,
+        full=full,
+        plan=plan,
+        fresh=fresh,
+        outside_window=outside_window,
+    )
 
 
 @task(**command, help=READ | {"dry-run": "show the checks instead of running them"})
@@ -124,7 +153,7 @@ def verify(c: Context, env: str | None = None, json: bool = False, dry_run: bool
     _run(c, "verify", env, json, dry_run=dry_run)
 
 
-@task(**command, help=CHANGE | FULL)
+@task(**command, help=CHANGE | FULL | OUTSIDE)
 def smoke(
     c: Context,
     env: str | None = None,
@@ -132,9 +161,12 @@ def smoke(
     dry_run: bool = False,
     full: bool = False,
     plan: str | None = None,
+    outside_window: str = "",
 ) -> None:
     """Run the application's integration tests on a host, counted from their own report."""
-    _run(c, "smoke", env, json, dry_run=dry_run, full=full, plan=plan)
+    _run(
+        c, "smoke", env, json, dry_run=dry_run, full=full, plan=plan, outside_window=outside_window
+    )
 
 
 @task(
@@ -181,7 +213,10 @@ def export(
 
 @task(
     **command,
-    help=CHANGE | FULL | {"remove": "remove the triggers that this program made, instead"},
+    help=CHANGE
+    | FULL
+    | OUTSIDE
+    | {"remove": "remove the triggers that this program made, instead"},
 )
 def triggers(
     c: Context,
@@ -191,9 +226,20 @@ def triggers(
     full: bool = False,
     plan: str | None = None,
     remove: bool = False,
+    outside_window: str = "",
 ) -> None:
     """Make the change's triggers and prove that they hold; --remove is the undo."""
-    _run(c, "triggers", env, json, dry_run=dry_run, full=full, plan=plan, remove=remove)
+    _run(
+        c,
+        "triggers",
+        env,
+        json,
+        dry_run=dry_run,
+        full=full,
+        plan=plan,
+        remove=remove,
+        outside_window=outside_window,
+    )
 
 
 @task(**command, help=CHANGE | FULL)
@@ -214,6 +260,7 @@ def rollback(
     iterable=["skip", "answer"],
     help=CHANGE
     | FULL
+    | OUTSIDE
     | {
         "from": "first phase; what comes before it is left out",
         "until": "last phase; what comes after it is left out",
@@ -240,6 +287,7 @@ def run(
     release: str = "",
     triggers: bool = False,
     event: str = "",
+    outside_window: str = "",
 ) -> None:
     """The whole maintenance window: every phase in order, one plan, one confirmation."""
     _run(
@@ -258,6 +306,7 @@ def run(
         release=release,
         triggers=triggers,
         event=event,
+        outside_window=outside_window,
     )
 
 

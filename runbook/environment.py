@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from runbook.window import Window
+
 
 class Confirm(StrEnum):
     """How an environment wants a changing run to be confirmed."""
@@ -298,6 +300,7 @@ class Environment:
     monitor: Monitor = Monitor()
     notify: tuple[Recipient, ...] = ()
     runner: Runner | None = None
+    windows: tuple[Window, ...] = ()
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

@@ -18,6 +18,16 @@ def index(rows: int) -> str:
     return _between(rows, INDEX)
 
 
+def index_at_most(rows: int) -> float:
+    """Return the seconds that one index takes on a slow server."""
+    return max(1.0, rows / INDEX[0])
+
+
+def backfill_at_least(rows: int) -> float:
+    """Return the seconds that a backfill takes on a fast server."""
+    return max(1.0, rows / BACKFILL[1])
+
+
 def backfill(rows: int) -> str:
     """Return how long a backfill of `rows` takes."""
     return _between(rows, BACKFILL)

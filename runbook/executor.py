@@ -63,6 +63,7 @@ def execute(plan: Plan, run: Run) -> Outcome:
 
     Raises:
         RunbookError: a step could not be done; the step's own event was told before.
+        Interrupted: a step was not begun, since its window is too short for it.
     """
     outcome, skipped = Outcome.OK, False
     locked = [number for number, step in enumerate(plan.steps, start=1) if step.locked]
@@ -80,6 +81,7 @@ def execute(plan: Plan, run: Run) -> Outcome:
             skipped = skipped or step.changes
             run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))
             continue
+        run.gate.admit(plan, number - 1)
         try:
             result = _step(number, step, run)
         except RunbookError as error:

@@ -22,6 +22,7 @@ from runbook.environment import Environment
 from runbook.errors import Outcome, Refusal, RunbookError, UsageError
 from runbook.events import Looking, Moment, RunFinished, RunStarted, Tell, fan_out, redacting
 from runbook.executor import execute
+from runbook.gate import Gate
 from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.run import Run
@@ -105,7 +106,9 @@ class Invocation:
         typed = f"invoke {plan.phase} --env={environment.name}{self.options.flags}"
 
         def whole(steps: tuple[Step, ...]) -> Plan:
-            bare = replace(plan, steps=steps, instead=(), command=plan.command or typed)
+            notes = (*plan.notes, *self._gate.notes(replace(plan, steps=steps)))
+            command = plan.command or typed
+            bare = replace(plan, steps=steps, instead=(), command=command, notes=notes)
             return replace(bare, session=writer_session(environment)) if bare.pending else bare
 
         planned, instead = whole(plan.steps), whole(plan.instead)
@@ -124,7 +127,15 @@ class Invocation:
             lambda: ledger.read(self.site.reader),
             interactive=self.console.interactive,
         )
+        self._gate.refuse_outside(plan)
         return plan
+
+    @property
+    def _gate(self) -> Gate:
+        environment = self.site.environment
+        if self.options.remove:  # an undo
+            environment = replace(environment, windows=())
+        return Gate(environment, self.options.outside_window)
 
     def _confirmed(self) -> Plan:
         """Return the plan as the operator has confirmed it, still true after the question."""
@@ -226,6 +237,7 @@ class Invocation:
             brake=Brake(),
             tell=tell,
             ask=self._asked,
+            gate=self._gate,
         )
 
     def _asked(self, question: str) -> str:

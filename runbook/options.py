@@ -32,6 +32,7 @@ class Options:
     triggers: bool = False
     remove: bool = False
     release: str = ""
+    outside_window: str = ""
 
     @property
     def flags(self) -> str:

@@ -14,6 +14,7 @@ from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome
 from runbook.events import CheckRow, Event, StepOutput, StepProgress, StepWaiting
+from runbook.gate import Gate
 from runbook.hosts.remote import Hosts
 
 
@@ -47,6 +48,7 @@ class Run:
     brake: Brake
     tell: Callable[[Event], None]
     ask: Callable[[str], str]
+    gate: Gate
     number: int = 0
     _beat: list[float] = field(default_factory=lambda: [time.monotonic()])
 

@@ -22,7 +22,8 @@ class Step:
     `text` is exactly what is sent to `where` (a host, or the database).
     `found` and `cost` are for the reader and are no part of the digest:
     they hold counts and estimates. A `done` step was so already: it is shown
-    and not executed. `timeout` is in seconds.
+    and not executed. `timeout` is in seconds, and so are `estimate`, how long it
+    may take (None where nobody knows), and `undo`, how long to undo it may.
 
     Steps of one `block` are put back together: a step that `rescues` a block is
     performed only once a step of that block has failed. One that is in a block
@@ -42,6 +43,8 @@ class Step:
     cost: str = ""
     done: bool = False
     timeout: float = 3600.0
+    estimate: float | None = None
+    undo: float = 0.0
     block: str = ""
     rescues: tuple[str, ...] = ()
 

@@ -19,6 +19,7 @@ from runbook.database.ledger import Ledger
 from runbook.errors import RunbookError
 from runbook.events import Event
 from runbook.executor import perform
+from runbook.gate import Gate
 from runbook.hosts import backups
 from runbook.hosts.jobs import client_options
 from runbook.options import Options
@@ -78,6 +79,7 @@ class Place:
                 brake=self.brake,
                 tell=self.told.append,
                 ask=str,
+                gate=Gate(self.site.environment),
             )
 
     def start(self, job: Job) -> str:

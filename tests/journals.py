@@ -74,8 +74,9 @@ PLAN = Plan(
 )
 HOLDS = CheckRow("column note", "text NULL", "text NULL")
 WRONG = CheckRow("index idx", "(id)", "absent")
+BEGUN = RunStarted(RUN, PLAN, PLAN.digest, "ada", "ops1", START, "policy.confirm is none")
 EVENTS: tuple[tuple[float, Event], ...] = (
-    (0, RunStarted(RUN, PLAN, PLAN.digest, "ada", "ops1", START, "policy.confirm is none")),
+    (0, BEGUN),
     (0, Counted(Moment.BEFORE, (TableRows("carts", 1234567), TableRows("marks", None)))),
     (1, StepStarted(1, DUMP)),
     (2, StepProgress(1, 1000, "bytes", 4000, 3.0, "dumping")),

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from runbook.errors import Outcome
-from runbook.events import Alert, RunFinished, StepFinished, StepStarted
+from runbook.events import Alert, Event, RunFinished, StepFinished, StepOutput, StepStarted
 from runbook.report.chart import time_lines
 from runbook.report.folding import fold
 from runbook.report.markdown import markdown
 from runbook.report.page import HERE
 from runbook.report.reading import lines
 from runbook.report.verdict import verdict
-from tests.journals import ALTER, DUMP, EVENTS, START, VERIFY, Page, journal, page_of
+from tests.journals import ALTER, BEGUN, DUMP, EVENTS, PLAN, START, VERIFY, Page, journal, page_of
 
 
 @pytest.fixture
@@ -123,6 +126,28 @@ def test_a_killed_run_says_where_its_journal_ends(tmp_path: Path) -> None:
         " Resume, once it is not running invoke migrate --env=staging"
     )
     assert "not reached" in page.text
+
+
+def test_what_a_step_printed_is_told_of_a_run_that_was_killed(tmp_path: Path) -> None:
+    """Lines that arrived while a step ran are its output where no end tells any."""
+    events = (*EVENTS[:3], (2.0, StepOutput(1, ("one of 3", "two of 3"))))
+    run = fold(lines(journal(tmp_path, events).read_bytes()))
+    assert run.steps[0].output == ("one of 3", "two of 3")
+
+
+def test_what_only_puts_a_failure_right_is_not_needed(tmp_path: Path) -> None:
+    """A step that would have rescued others is not one that was not reached."""
+    rescue = replace(DUMP, rescues=("batch 1",))
+    begun = replace(BEGUN, plan=replace(PLAN, steps=(DUMP, rescue)))
+    run = fold(lines(journal(tmp_path, ((0.0, begun),)).read_bytes()))
+    assert [step.outcome for step in run.steps] == ["not reached", "not needed"]
+
+
+def test_every_kind_of_event_is_known() -> None:
+    """No event of this program is a line that its report does not know."""
+    kinds = {kind.__name__ for kind in get_args(Event)} - {"Looking"}
+    told = (json.dumps({"event": kind, "number": 1}) for kind in kinds)
+    assert fold(lines("\n".join(told).encode())).unknown == ()
 
 
 @pytest.mark.parametrize(

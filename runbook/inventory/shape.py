@@ -27,6 +27,7 @@ from runbook.inventory.sections.notify import NOTIFY
 from runbook.inventory.sections.runner import RUNNER
 from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
+from runbook.inventory.sections.windows import WINDOWS
 from runbook.inventory.words import Word, choice, duration, text, whole
 
 PHASES = (
@@ -217,6 +218,7 @@ ENVIRONMENT = Record(
         LOGS,
         MONITOR,
         NOTIFY,
+        WINDOWS,
         TIMEOUTS,
         POLICY,
         STATE,

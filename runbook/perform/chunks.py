@@ -64,6 +64,7 @@ def perform(step: Chunks, run: Run) -> Result:
             if start <= last:
                 run.keep_lock()
                 run.brake.check()
+                run.gate.hold(step)
     except SqlError as error:
         raise StepFailed(
             f"{step.origin}: {error.message}",

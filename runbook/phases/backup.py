@@ -168,6 +168,7 @@ def _dump(environment: Environment, facts: Facts, attach: float) -> Job:
         cost=f"last time {size(last.bytes)} in {age(last.seconds)}" if last else "",
         credentials=True,
         timeout=environment.timeouts.job,
+        estimate=float(last.seconds) if last else None,
     )
 
 

@@ -16,6 +16,8 @@ from runbook.steps import Chunks, Plan, Record, Statement, Step
 from runbook.units import counted
 
 PHASE = "migrate"
+METADATA = 1.0
+"""Seconds for what only changes metadata, such as to drop an index or an added column."""
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -80,6 +82,8 @@ def _step(environment: Environment, change: Change, book: Book, wanted: Wanted) 
         cost=_cost(environment, wanted),
         done=wanted.done,
         timeout=environment.timeouts.statement,
+        estimate=_estimate(wanted),
+        undo=0.0 if wanted.span else METADATA,
         change=change.name,
         table=wanted.table,
         checksum=wanted.file.checksum,
@@ -90,6 +94,24 @@ def _step(environment: Environment, change: Change, book: Book, wanted: Wanted) 
     return Chunks(
         **vars(plain), span=wanted.span, key=wanted.key, resume=entry.id if entry else None
     )
+
+
+def _estimate(wanted: Wanted) -> float | None:
+    """Return how many seconds a statement may take; None where nobody knows.
+
+    A backfill stops between two ranges when its window closes, so it is begun
+    where it could be done in time.
+    """
+    if wanted.span:
+        todo = wanted.rows if wanted.todo is None else wanted.todo
+        return None if todo is None else estimates.backfill_at_least(todo)
+    match algorithm(wanted.choice.text):
+        case "INSTANT":
+            return METADATA
+        case "INPLACE" if wanted.rows is not None:
+            return estimates.index_at_most(wanted.rows)
+        case _:
+            return None
 
 
 def _title(wanted: Wanted) -> str:

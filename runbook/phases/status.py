@@ -13,6 +13,7 @@ from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError, StepFailed
 from runbook.exports import saved as exports
 from runbook.exports.saved import Saved
+from runbook.gate import Gate
 from runbook.options import Options
 from runbook.phases import backup, wanted
 from runbook.phases.wanted import Wanted
@@ -42,7 +43,8 @@ def prepare(site: Site, _options: Options) -> Plan:
             after, why = _next(environment, facts)
         if holder:
             after, why = f"invoke status {env}", ()
-        rows = (_lock(environment, holder), *dumps.result(), *newest.result(), *rows)
+        saved = (*dumps.result(), *newest.result())
+        rows = (_lock(environment, holder), *_window(environment), *saved, *rows)
     return Plan(environment.name, "status", change.name, (), rows, why, next=after)
 
 
@@ -80,6 +82,12 @@ def _lock(environment: Environment, holder: str) -> Finding:
         f"held by {holder}" if holder else "nobody is working here",
         "Wait until that run has ended." if holder else "",
     )
+
+
+def _window(environment: Environment) -> tuple[Finding, ...]:
+    if not environment.windows:
+        return ()
+    return (Finding("window", environment.name, Level.OK, Gate(environment).state),)
 
 
 def _export(environment: Environment, saved: Saved | None) -> Finding:

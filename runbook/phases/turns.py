@@ -133,6 +133,7 @@ class Turn:
             text="\n".join((*texts.healthy, texts.current)),
             origin=self.environment.source,
             timeout=self.deploy.healthy_within,
+            estimate=self.deploy.healthy_within,
             checks=texts.healthy,
             report=texts.current,
             logs=texts.logs,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -10,6 +10,8 @@ from datetime import datetime, timedelta
 from runbook.events import Moment
 from runbook.report.model import (
     BEGUN,
+    NOT_NEEDED,
+    NOT_REACHED,
     OUTCOMES,
     Alert,
     Check,
@@ -25,6 +27,8 @@ from runbook.report.model import (
 from runbook.report.reading import Line, Value
 
 MOST_STEPS = 10_000
+MOST_LINES = 1000
+"""Lines of a step's output that are kept, the last ones."""
 
 
 def fold(lines: Iterable[Line | None]) -> Run:
@@ -40,6 +44,9 @@ class _Folding:
     run: Run = field(default_factory=Run)
     steps: dict[int, Step] = field(default_factory=dict)
     waits: dict[int, list[Wait]] = field(default_factory=lambda: defaultdict(list))
+    output: dict[int, deque[str]] = field(
+        default_factory=lambda: defaultdict(lambda: deque(maxlen=MOST_LINES))
+    )
     tables: dict[str, Table] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
     notices: list[Notice] = field(default_factory=list)
@@ -67,9 +74,7 @@ class _Folding:
                 self.notices.append(Notice(*words))
             case "Measured":
                 self._measured(value)
-            case "StepStarted" | "StepProgress" | "StepWaiting" | "StepFinished" if not (
-                0 < number <= MOST_STEPS
-            ):
+            case kind if kind.startswith("Step") and not 0 < number <= MOST_STEPS:
                 self.damaged += 1
             case "StepStarted":
                 step = self._step(number, value["step"])
@@ -77,6 +82,8 @@ class _Folding:
             case "StepProgress":
                 step = self._step(number, Value())
                 self.steps[number] = replace(step, progress=_progress(value))
+            case "StepOutput":
+                self.output[number].extend(_texts(value["lines"]))
             case "StepWaiting":
                 if line.at:
                     self.waits[number].append(Wait(line.at, value["why"].text))
@@ -91,8 +98,13 @@ class _Folding:
         return replace(
             self.run,
             steps=tuple(
-                replace(self.steps[number], waits=tuple(self.waits[number]))
-                for number in sorted(self.steps)
+                replace(
+                    step,
+                    waits=tuple(self.waits[number]),
+                    # What it printed as it ran is told where no end tells it.
+                    output=step.output or tuple(self.output[number]),
+                )
+                for number, step in sorted(self.steps.items())
             ),
             tables=tuple(self.tables.values()),
             alerts=tuple(self.alerts),
@@ -191,6 +203,7 @@ def _planned(number: int, step: Value) -> Step:
         found=step["found"].text,
         cost=step["cost"].text,
         done=step["done"].raw is True,
+        outcome=NOT_NEEDED if step["rescues"].items else NOT_REACHED,
     )
 
 

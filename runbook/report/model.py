@@ -7,6 +7,7 @@ from datetime import datetime
 
 BEGUN = "not ended"
 NOT_REACHED = "not reached"
+NOT_NEEDED = "not needed"
 OUTCOMES = ("ok", "changed", "skipped", "refused", "failed", "unknown", "stopped")
 BAD = frozenset({"refused", "failed", "unknown", "stopped"})
 
@@ -37,7 +38,8 @@ class Wait:
 class Step:
     """A step as planned, and what became of it.
 
-    `outcome` is one of `OUTCOMES`, `BEGUN` where no end is told, or `NOT_REACHED`.
+    `outcome` is one of `OUTCOMES`, `BEGUN` where no end is told, `NOT_REACHED`, or
+    `NOT_NEEDED` for what would only have put a failure right.
     """
 
     number: int

@@ -12,7 +12,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
 from runbook.report import chart
-from runbook.report.model import BEGUN, NOT_REACHED, Run, Step
+from runbook.report.model import BEGUN, NOT_NEEDED, NOT_REACHED, Run, Step
 from runbook.report.verdict import verdict, what_next
 from runbook.report.words import advised, clock, length, moment
 
@@ -30,6 +30,7 @@ SIGNS = {
     "stopped": "■",
     BEGUN: "…",
     NOT_REACHED: "·",
+    NOT_NEEDED: "·",
 }
 
 
