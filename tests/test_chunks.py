@@ -18,7 +18,7 @@ from runbook.steps import Chunks, Statement
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import place
-from tests.support import Bench, Ran, bench
+from tests.support import Bench, Ran, lean
 
 TABLE = "vaulteer.event_participants"
 LEFT = f"SELECT COUNT(*) FROM {TABLE} WHERE attendance_status IS NULL"
@@ -33,7 +33,7 @@ OPEN = "SELECT COUNT(*) FROM information_schema.INNODB_TRX"
 def filling(mariadb: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench whose migration fills 3,000 rows, in several ranges."""
     mariadb.reset(rows=3000, partial=True)
-    return bench(mariadb, tmp_path, policy={"chunk_time": "1ms"})
+    return lean(mariadb, tmp_path, policy={"chunk_time": "1ms"})
 
 
 def on_update(sandbox: Sandbox, body: str) -> None:
@@ -99,7 +99,7 @@ def test_a_table_that_is_empty_by_now_is_filled_at_once(mariadb: Sandbox, tmp_pa
             run.ledger.open("")
             assert perform(fill, run).outcome is Outcome.OK
     assert number(mariadb, UNFINISHED) == 0
-    here_too = bench(mariadb, tmp_path).run("migrate")
+    here_too = lean(mariadb, tmp_path).run("migrate")
     assert here_too.status == 0
 
 

@@ -31,7 +31,7 @@ from tests.exporting import (
     load,
     manifest,
 )
-from tests.support import Bench, bench
+from tests.support import Bench, lean
 
 if TYPE_CHECKING:
     Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
@@ -42,7 +42,7 @@ SELECT = "SELECT * FROM wild ORDER BY id"
 @pytest.fixture
 def place(sandbox: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench of the shipped change on each server in turn."""
-    return bench(sandbox, tmp_path)
+    return lean(sandbox, tmp_path)
 
 
 def attend(sandbox: Sandbox, every: int = 3) -> None:

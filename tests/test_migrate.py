@@ -13,7 +13,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, bench
+from tests.support import Bench, bench, lean
 
 ADD = {
     "attendance_status": "ADD COLUMN attendance_status"
@@ -27,8 +27,8 @@ ADD = {
 
 @pytest.fixture
 def place(sandbox: Sandbox, tmp_path: Path) -> Bench:
-    """Return a bench on each server in turn."""
-    return bench(sandbox, tmp_path)
+    """Return a bench on each server in turn, with a backup."""
+    return lean(sandbox, tmp_path)
 
 
 def alter(sandbox: Sandbox, text: str) -> None:
@@ -41,8 +41,9 @@ def thread(connection: Connection[Cursor]) -> int:
     return int(connection.thread_id())  # type: ignore[no-untyped-call]
 
 
-def test_migrate_then_nothing_is_left_to_do(place: Bench) -> None:
+def test_migrate_then_nothing_is_left_to_do(sandbox: Sandbox, tmp_path: Path) -> None:
     """The first run changes the schema and verifies it; the second finds all done."""
+    place = bench(sandbox, tmp_path)
     first = place.run("migrate")
     assert (first.status, first.document["outcome"]) == (0, "changed")
     assert first.outcomes.count("changed") >= 7
@@ -122,8 +123,9 @@ def test_a_foreign_keys_own_index_is_not_lost_behind_ours(place: Bench) -> None:
     assert place.run("migrate").status == 0
 
 
-def test_dry_run_changes_nothing(place: Bench) -> None:
+def test_dry_run_changes_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     """A preview leaves schema, ledger and backup folder as they were."""
+    place = bench(sandbox, tmp_path)
     before = place.schema()
     ran = place.run("migrate", dry_run=True)
     assert ran.status == 0
@@ -149,7 +151,7 @@ def test_an_open_transaction_is_waited_for_briefly_and_named(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A DDL that cannot get its lock gives way, names the blocker, and stops in time."""
-    place = bench(sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "2s"})
+    place = lean(sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "2s"})
     with sandbox.root_connection() as other, other.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT * FROM event_participants LIMIT 1")
@@ -164,7 +166,7 @@ def test_an_open_transaction_is_waited_for_briefly_and_named(
 
 def test_queries_never_queue_long_behind_a_waiting_ddl(sandbox: Sandbox, tmp_path: Path) -> None:
     """While a DDL waits for its lock, a new query on the table waits no longer than lock_wait."""
-    place = bench(sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "4s"})
+    place = lean(sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "4s"})
     waits: list[float] = []
     ended = threading.Event()
 
@@ -215,7 +217,7 @@ def test_policy_is_kept_without_a_terminal(
     sandbox: Sandbox, tmp_path: Path, confirm: str, word: str
 ) -> None:
     """Without a terminal nothing is asked: the run is refused, and a previewed plan runs."""
-    place = bench(sandbox, tmp_path, policy={"confirm": confirm})
+    place = lean(sandbox, tmp_path, policy={"confirm": confirm})
     ran = place.run("migrate")
     assert ran.status == 3
     assert word in ran.said
@@ -225,7 +227,7 @@ def test_policy_is_kept_without_a_terminal(
 
 def test_never_is_never(sandbox: Sandbox, tmp_path: Path) -> None:
     """A phase that the policy forbids is refused, and the message names the inventory's line."""
-    place = bench(sandbox, tmp_path, policy={"never": ["rollback"]})
+    place = lean(sandbox, tmp_path, policy={"never": ["rollback"]})
     assert place.run("migrate").status == 0
     ran = place.run("rollback")
     assert ran.status == 3

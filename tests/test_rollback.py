@@ -18,7 +18,7 @@ from runbook.exports.seal import opened, sealed
 from runbook.phases.losses import destroys
 from sandbox.sandbox import Sandbox
 from tests.exporting import exports
-from tests.support import PROJECT, Bench, Ran, bench
+from tests.support import PROJECT, Bench, Ran, lean
 from tests.test_export import attend
 
 AUDIT = "vaulteer.event_attendance_audit"
@@ -30,13 +30,13 @@ SHORT = {"lock_wait": "1s", "lock_give_up": "20s"}
 @pytest.fixture
 def place(sandbox: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench on each server in turn."""
-    return bench(sandbox, tmp_path, timeouts=SHORT)
+    return lean(sandbox, tmp_path, timeouts=SHORT)
 
 
 @pytest.fixture
 def maria(mariadb: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench on MariaDB, migrated and with 166 rows of each kind, exported."""
-    made = bench(mariadb, tmp_path, timeouts=SHORT)
+    made = lean(mariadb, tmp_path, timeouts=SHORT)
     migrated(made)
     assert made.run("export").status == 0
     return made
@@ -235,7 +235,7 @@ def test_a_row_committed_while_a_drop_waits_is_not_lost(place: Bench) -> None:
 
 def test_a_transaction_that_does_not_end_is_named(maria: Bench, tmp_path: Path) -> None:
     """When a lock is not to be had in time, the rollback gives up and says who holds it."""
-    impatient = bench(maria.sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "2s"})
+    impatient = lean(maria.sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "2s"})
     with open_transaction(maria.sandbox, f"SELECT * FROM {PARTICIPANTS} LIMIT 1"):
         ran = impatient.run("rollback")
     assert (ran.status, ran.document["outcome"]) == (1, "failed")
@@ -262,10 +262,10 @@ def test_a_plan_that_was_cut_off_may_go_on_under_its_digest(
     mariadb: Sandbox, tmp_path: Path
 ) -> None:
     """Where only previewed plans run, the rest of a killed rollback still runs by its digest."""
-    place = bench(mariadb, tmp_path, timeouts=SHORT)
+    place = lean(mariadb, tmp_path, timeouts=SHORT)
     migrated(place)
     assert place.run("export").status == 0
-    strict = bench(mariadb, tmp_path, timeouts=SHORT, policy={"confirm": "plan"})
+    strict = lean(mariadb, tmp_path, timeouts=SHORT, policy={"confirm": "plan"})
     digest = strict.run("rollback", dry_run=True).document["plan"]
     held = open_transaction(mariadb, f"SELECT * FROM {PARTICIPANTS} LIMIT 1")
     with held, strict.start("rollback", "--env=test", f"--plan={digest}") as process:
@@ -423,7 +423,7 @@ def test_another_change_goes_through_the_same_code(sandbox: Sandbox, tmp_path: P
     """A change of other tables migrates, verifies, exports, rolls back and migrates again."""
     changes = PROJECT / "tests" / "changes"
     sandbox.load("USE vaulteer;\n" + (changes / "library.base.sql").read_text())
-    place = bench(sandbox, tmp_path, change=str(changes / "library"))
+    place = lean(sandbox, tmp_path, change=str(changes / "library"))
     before = place.schema()
     assert place.run("migrate").status == 0
     assert place.run("verify").status == 0
@@ -443,7 +443,7 @@ def library(sandbox: Sandbox, folder: Path, query: str) -> Bench:
     sandbox.load("USE vaulteer;\n" + (changes / "library.base.sql").read_text())
     shutil.copytree(changes / "library", folder / "library")
     (folder / "library" / "export" / "reminders.sql").write_text(f"{query};\n")
-    place = bench(sandbox, folder, change=str(folder / "library"))
+    place = lean(sandbox, folder, change=str(folder / "library"))
     assert place.run("migrate").status == 0
     sandbox.query("INSERT INTO vaulteer.reminders (loan_id, sent_on) VALUES (5000000001, NOW())")
     return place
