@@ -12,8 +12,9 @@ import pytest
 
 import tasks
 from runbook import estimates, inventory
+from runbook.afterwards import after_error
 from runbook.environment import Environment
-from runbook.errors import Outcome
+from runbook.errors import Outcome, StepFailed
 from runbook.events import StepFinished, StepOutput, StepProgress, StepStarted
 from runbook.hosts import jobs
 from runbook.hosts.remote import script
@@ -42,6 +43,7 @@ ALTER = Statement(
     found="absent",
     cost="INSTANT",
 )
+ERROR = StepFailed("db1: exit status 1: restart")
 LAGGING = Finding("replica", "db2", Level.WARNING, "3 s behind", "Wait a little.")
 FINE = Finding("clock", "db1", Level.OK, "as ours")
 PLAN = Plan(
@@ -178,3 +180,18 @@ def test_lines_that_were_streamed_are_not_told_again(capsys: pytest.CaptureFixtu
     said = capsys.readouterr().out
     assert [said.count(f"| {word}") for word in ("one", "two", "three")] == [1, 1, 1]
     assert "after 0" not in said
+
+
+def test_what_only_rescues_is_marked_and_not_counted(environment: Environment) -> None:
+    """A preview shows what would put things back, and does not say that it will happen."""
+    turn = dataclasses.replace(PRUNE, title="restart", block="a turn")
+    back = dataclasses.replace(turn, title="put it back", rescues=("a turn",))
+    plan = dataclasses.replace(PLAN, steps=(turn, back))
+    text = render.plan_text(plan, environment)
+    assert "\n 2  backup    rescue db1: put it back\n" in text
+    short = text[text.index("In short") :]
+    assert "put it back" not in short
+    assert "and 1 step more, marked rescue, only where one fails" in short
+    assert "1 of 1 step change something" in short
+    said = after_error(plan, ({"number": 1, "outcome": "failed", "kind": "command"},), ERROR, "x")
+    assert "0 of 1 step done, with 0 changes; next: 1, restart" in said

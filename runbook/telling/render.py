@@ -205,7 +205,8 @@ def _folds(plan: Plan) -> bool:
 
 def _in_short(plan: Plan) -> Iterator[Line]:
     """Yield what changes, a line a step below where it happens."""
-    numbered = [(n, s) for n, s in enumerate(plan.steps, 1) if s.changes and not s.done]
+    changing = [(n, s) for n, s in enumerate(plan.steps, 1) if s.changes and not s.done]
+    numbered = [(n, s) for n, s in changing if not s.rescues]
     if numbered:
         yield Line("")
         yield Line("In short, what changes:")
@@ -214,10 +215,14 @@ def _in_short(plan: Plan) -> Iterator[Line]:
         for number, step in steps:
             cost = f" ({step.cost})" if step.cost else ""
             yield Line(f"{step.title}{cost}", lead=f"{number:>4}  ")
+    if rescue := len(changing) - len(numbered):
+        yield Line(f"and {counted(rescue, 'step')} more, marked rescue, only where one fails")
 
 
 def _count(plan: Plan) -> str:
-    return f"Plan {plan.digest}: {len(plan.pending)} of {counted(len(plan.steps), 'step')} change"
+    pending = sum(not step.rescues for step in plan.pending)
+    steps = sum(not step.rescues for step in plan.steps)
+    return f"Plan {plan.digest}: {pending} of {counted(steps, 'step')} change"
 
 
 def _ending(plan: Plan) -> Iterator[Line]:
