@@ -141,6 +141,7 @@ def test_what_only_puts_a_failure_right_is_not_needed(tmp_path: Path) -> None:
     begun = replace(BEGUN, plan=replace(PLAN, steps=(DUMP, rescue)))
     run = fold(lines(journal(tmp_path, ((0.0, begun),)).read_bytes()))
     assert [step.outcome for step in run.steps] == ["not reached", "not needed"]
+    assert run.of == ""  # two steps would be one too many
 
 
 def test_every_kind_of_event_is_known() -> None:
@@ -170,9 +171,10 @@ def test_each_way_to_end_has_its_verdict(tmp_path: Path, last: RunFinished, head
         (8.0, alert),
         (9.0, last),
     )
-    assert verdict(fold(lines(journal(tmp_path, events).read_bytes()))).headline.startswith(
-        headline
-    )
+    said = verdict(fold(lines(journal(tmp_path, events).read_bytes())))
+    assert said.headline.startswith(headline)
+    if outcome is not Outcome.CHANGED:
+        assert said.lead == f"shop@db1: index carts.idx\n{last.message or 'said'}"
 
 
 def test_an_alert_that_has_passed_leaves_a_good_verdict(tmp_path: Path) -> None:

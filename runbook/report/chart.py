@@ -94,7 +94,8 @@ def time_lines(run: Run) -> tuple[TimeLine, ...]:
 
     There is none where no step has a time.
     """
-    drawn = [_drawn(step, run) for step in run.steps if step.began and step.seconds != 0.0]
+    took = [s for s in run.steps if s.began and s.seconds != 0.0 and s.outcome != "skipped"]
+    drawn = [_drawn(step, run) for step in took]
     if not drawn:
         return ()
     whole = _time_line(drawn, (run.started, run.last))

@@ -192,6 +192,7 @@ class _Folding:
 
 
 def _planned(number: int, step: Value) -> Step:
+    rescue = bool(step["rescues"].items)
     return Step(
         number=number,
         phase=step["phase"].text,
@@ -203,7 +204,8 @@ def _planned(number: int, step: Value) -> Step:
         found=step["found"].text,
         cost=step["cost"].text,
         done=step["done"].raw is True,
-        outcome=NOT_NEEDED if step["rescues"].items else NOT_REACHED,
+        rescue=rescue,
+        outcome=NOT_NEEDED if rescue else NOT_REACHED,
     )
 
 
@@ -224,7 +226,7 @@ def _texts(value: Value) -> tuple[str, ...]:
 
 
 def _progress(value: Value) -> str:
-    """Return how far a step had come, such as `70,500 of 100,000 keys`."""
+    """Return how far a step had come, such as `70,500 of 100,000 keys`, or its stage."""
     done, total = value["done"].count, value["total"].count
     said = "" if not done else f"{done:,}" + (f" of {total:,}" if total else "")
     return " ".join(filter(None, (value["note"].text, said, said and value["unit"].text)))

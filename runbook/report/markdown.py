@@ -117,7 +117,7 @@ def _step(step: Step) -> tuple[str, ...]:
         _code(step.where),
         _prose(step.title),
         _prose(step.outcome),
-        _prose(length(step.seconds)) if step.seconds else "",
+        _prose(length(step.seconds)) if step.seconds and step.outcome != "skipped" else "",
         _prose(step.detail),
     )
 

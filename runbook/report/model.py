@@ -39,7 +39,7 @@ class Step:
     """A step as planned, and what became of it.
 
     `outcome` is one of `OUTCOMES`, `BEGUN` where no end is told, `NOT_REACHED`, or
-    `NOT_NEEDED` for what would only have put a failure right.
+    `NOT_NEEDED` for a `rescue`, which is there only to put a failure right.
     """
 
     number: int
@@ -52,6 +52,7 @@ class Step:
     found: str = ""
     cost: str = ""
     done: bool = False
+    rescue: bool = False
     outcome: str = NOT_REACHED
     began: datetime | None = None
     ended: datetime | None = None
@@ -160,6 +161,11 @@ class Run:
     def checks(self) -> tuple[tuple[Step, Check], ...]:
         """Every comparison with the step that made it."""
         return tuple((step, check) for step in self.steps for check in step.checks)
+
+    @property
+    def of(self) -> str:
+        """How many steps there are, as `of 15`; nothing where some are only for a failure."""
+        return "" if any(step.rescue for step in self.steps) else f" of {len(self.steps)}"
 
     @property
     def bad(self) -> tuple[Step, ...]:

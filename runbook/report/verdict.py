@@ -69,9 +69,9 @@ def _without_end(run: Run) -> Verdict:
 def _reached(run: Run, step: Step | None) -> str:
     if step:
         how_far = f", {step.progress}" if step.progress else ""
-        return f"in step {step.number} of {len(run.steps)}{how_far}"
+        return f"in step {step.number}{run.of}{how_far}"
     ended = [s for s in run.steps if s.ended]
-    return f"after step {ended[-1].number} of {len(run.steps)}" if ended else "no step had begun"
+    return f"after step {ended[-1].number}{run.of}" if ended else "no step had begun"
 
 
 def _done(run: Run) -> str:
@@ -107,10 +107,11 @@ def _wrong_checks(run: Run) -> tuple[str, str]:
 
 
 def _at(run: Run, step: Step | None) -> str:
-    return f" at step {step.number} of {len(run.steps)}" if step else ""
+    return f" at step {step.number}{run.of}" if step else ""
 
 
 def _of(step: Step | None, message: str = "") -> str:
     """Name the step, and say what ended it."""
+    message = message or (step.detail if step else "")
     named = f"{step.where}: {step.title}" if step else ""
     return "\n".join(filter(None, (named, message)))
