@@ -242,6 +242,34 @@ def triggers(
     )
 
 
+@task(
+    **command,
+    help=CHANGE
+    | FULL
+    | {
+        "install": "put the scan on its host, take the baseline, and let the host run it",
+        "remove": "take all of it away from that host",
+        "once": "scan now, for another scheduler; exit status 1 is an alert",
+        "accept": "take the rows that the last scan found for what they are to be",
+    },
+)
+def watch(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    full: bool = False,
+    plan: str | None = None,
+    install: bool = False,
+    remove: bool = False,
+    once: bool = False,
+    accept: bool = False,
+) -> None:
+    """Say what the last scan of append-only rows found; overdue is an alert (status 1) too."""
+    chosen = {"install": install, "remove": remove, "once": once, "accept": accept}
+    _run(c, "watch", env, json, dry_run=dry_run, full=full, plan=plan, **chosen)
+
+
 @task(**command, help=CHANGE | FULL)
 def rollback(
     c: Context,
@@ -363,7 +391,7 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 
 namespace = Collection(
-    *(status, preflight, backup, restore, deploy, migrate, verify, smoke, triggers, validate),
-    *(export, rollback, run, report, notify),
+    *(status, preflight, backup, restore, deploy, migrate, verify, smoke, triggers, watch),
+    *(validate, export, rollback, run, report, notify),
 )
 namespace.add_collection(sandbox, "sandbox")

@@ -17,6 +17,7 @@ from runbook.phases import (
     triggers,
     validate,
     verify,
+    watch,
 )
 
 COMMANDS = {
@@ -29,6 +30,7 @@ COMMANDS = {
         Phase("migrate", migrate.prepare),
         Phase("verify", verify.prepare, locks=False),
         Phase("triggers", triggers.prepare),
+        Phase("watch", watch.prepare, locks=watch.changes),
         Phase("smoke", smoke.prepare),
         Phase("validate", validate.prepare),
         Phase("export", export.prepare),

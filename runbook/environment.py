@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 
+from runbook.watch.setting import Watch
 from runbook.window import Window
 
 
@@ -301,6 +302,7 @@ class Environment:
     notify: tuple[Recipient, ...] = ()
     runner: Runner | None = None
     windows: tuple[Window, ...] = ()
+    watch: Watch | None = None
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

@@ -20,6 +20,7 @@ from runbook.perform import (
     job,
     proof,
     runner,
+    scan,
     statement,
     suite,
     survey,
@@ -43,6 +44,7 @@ from runbook.steps import (
     Proof,
     Record,
     Runner,
+    Scan,
     Skip,
     Statement,
     Step,
@@ -145,6 +147,8 @@ def perform(step: Step, run: Run) -> Result:
             return wait.perform(step, run)
         case Expect():
             return command.expect(step, run)
+        case Scan():
+            return scan.perform(step, run)
         case Command():
             return command.perform(step, run)
         case Chunks():

@@ -33,6 +33,9 @@ class Options:
     remove: bool = False
     release: str = ""
     outside_window: str = ""
+    install: bool = False
+    once: bool = False
+    accept: bool = False
 
     @property
     def flags(self) -> str:

@@ -118,6 +118,21 @@ class Survey(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Scan(Inspect):
+    """A command that says as a JSON line what it found: exit status 1 is an alert, not a failure.
+
+    Its last line says it for people.
+    """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline(Scan):
+    """A scan that takes what is there as what is to stay."""
+
+    changes: ClassVar[bool] = True
+
+
+@dataclass(frozen=True, kw_only=True)
 class Job(Command):
     """A detached command: `text` starts it, or finds it running, and returns.
 

@@ -20,6 +20,7 @@ from tests.rollout import running as deployed
 from tests.support import Bench, Ran, bench
 from tests.test_smoke import PASSES
 from tests.test_validate import FLAG, JOB
+from tests.watching import with_crontab
 
 READS = ("SHOW", "EXPLAIN", "SIGNAL", "GET DIAGNOSTICS")
 HARMLESS = re.compile(
@@ -85,9 +86,11 @@ def place(sandbox: Sandbox, tmp_path: Path, phase: str) -> Iterator[Bench]:
             "folder": f"{tmp_path}/{{host}}",
         },
         "validate": {"host": "app2", "command": f"bash {job}", "report": "summary"},
+        "watch": {"host": "app2", "folder": f"{tmp_path}/watch", "credentials": str(login)},
     }
     if phase not in ROLLED:
-        yield bench(sandbox, tmp_path, **sections)
+        with with_crontab(sandbox):
+            yield bench(sandbox, tmp_path, **sections)
         return
     with deployed(sandbox, tmp_path, **sections) as rolled:
         rolled.release(GOOD)
@@ -142,7 +145,16 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def prepare(place: Bench, phase: str) -> dict[str, Any]:
     """Bring the environment to where `phase` has something to do; return its options."""
-    if phase in {"export", "rollback", "verify", "status", "triggers", "smoke", "validate"}:
+    if phase in {
+        "export",
+        "rollback",
+        "verify",
+        "status",
+        "triggers",
+        "watch",
+        "smoke",
+        "validate",
+    }:
         assert place.run("migrate").status == 0
         place.sandbox.query(
             "UPDATE vaulteer.event_participants SET attendance_notes = 'x' WHERE participant_id < 9"
@@ -153,13 +165,23 @@ def prepare(place: Bench, phase: str) -> dict[str, Any]:
         assert place.run("backup").status == 0
         place.sandbox.query("DROP DATABASE IF EXISTS vaulteer_restore_1")
         return {"into": "vaulteer_restore_1"}
-    asked: dict[str, dict[str, Any]] = {"deploy": {"release": "main"}, "run": {"triggers": True}}
+    asked: dict[str, dict[str, Any]] = {
+        "deploy": {"release": "main"},
+        "run": {"triggers": True},
+        "watch": {"install": True},
+    }
     return asked.get(phase, {})
 
 
 def commands(pending: list[dict[str, Any]]) -> list[Sent]:
     """Return the commands that steps show and that change something, in order."""
-    key = {"command": "text", "job": "text", "suite": "text", "trial": "command"}
+    key = {
+        "command": "text",
+        "baseline": "text",
+        "job": "text",
+        "suite": "text",
+        "trial": "command",
+    }
     return [(s["where"], s[key[s["kind"]]]) for s in pending if s["kind"] in key]
 
 
@@ -170,6 +192,7 @@ def questions(pending: list[dict[str, Any]]) -> set[Sent]:
         texts = {
             "inspect": lambda s: [s["text"]],
             "expect": lambda s: [s["text"]],
+            "scan": lambda s: [s["text"]],
             "wait": lambda s: [*s["checks"], s["report"]],
         }.get(step["kind"], lambda _: [])(step)
         found |= {(step["where"], text) for text in texts}
@@ -203,11 +226,14 @@ PHASES = (
     "rollback",
     "status",
     "triggers",
+    "watch",
     "deploy",
     "smoke",
     "validate",
     "run",
 )
+MIGRATED = {"export", "rollback", "verify", "status", "triggers", "watch", "smoke", "validate"}
+"""The phases that have something to do only after a migration."""
 ROLLED = {"deploy"}
 """The phases that need an application which can be deployed."""
 

@@ -11,6 +11,7 @@ from runbook.sql import proofs
 from runbook.sql.change import FOLDERS, read
 from runbook.sql.statements import split
 from runbook.sql.text import Deallocate, is_read, leading_keywords, mentions_variable, recognise
+from runbook.watch import questions
 from tests.schemas import ATTENDANCE, CHANGES
 
 BOTH = (ATTENDANCE, CHANGES / "library")
@@ -60,8 +61,12 @@ def test_comments_confuse_nobody(file: Path) -> None:
 def test_every_change_of_a_file_can_be_planned(file: Path) -> None:
     """A statement is a read, a part of the guard protocol, or one of the few direct changes."""
     spans: set[str] = set()
-    if file.parent.name == "proof":
-        proofs.read(read(file, file.name))
+    if file.parent.name in {"proof", "watch"}:
+        file_of = read(file, file.name)
+        if file.parent.name == "proof":
+            proofs.read(file_of)
+        else:
+            questions.read((file_of,))
         return
     texts = [statement.text for statement in split(file.read_text(), file.name)]
     for before, text in zip(["", *texts], texts, strict=False):

@@ -33,6 +33,7 @@ from runbook.inventory.sections import (
     runner,
     smoke,
     validate,
+    watch,
     windows,
 )
 from runbook.inventory.words import has_invisible_characters
@@ -88,6 +89,7 @@ class _Builder:
             monitor=logs.monitor(fields[logs.MONITOR]),
             notify=notify.notify(fields[notify.NOTIFY], self._secret),
             windows=windows.windows(fields[windows.WINDOWS]),
+            watch=watch.watch(fields[watch.WATCH]),
             timeouts=Timeouts(**{key.name: timeouts[key] for key in shape.EVERY_TIMEOUT}),
             policy=_policy(fields[shape.POLICY]),
             state=self._path(fields[shape.STATE]),

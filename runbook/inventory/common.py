@@ -14,10 +14,12 @@ ROLE_REFERENCE = text("the name of a role, such as db", ROLE_NAME)
 """`references` proves that some host has this role."""
 
 COMMAND = text("a command, one line", longest=4096)
+_REMOTE = r"(?!.*(?:^|/)\.\.?(?:/|$))/?[A-Za-z0-9._][^~]*"
 REMOTE_FOLDER = text(
-    "a folder on the host, absolute or relative to its home, without ~ and ..",
-    r"(?!.*(?:^|/)\.\.?(?:/|$))/?[A-Za-z0-9._][^~]*",
-    longest=1024,
+    "a folder on the host, absolute or relative to its home, without ~ and ..", _REMOTE, 1024
+)
+REMOTE_FILE = text(
+    "a file on the host, absolute or relative to its home, without ~ and ..", _REMOTE, 1024
 )
 PLAIN_FOLDER = text(
     "a folder on the host of letters, digits, {host} and . _ @ + / -, without ~ and ..",

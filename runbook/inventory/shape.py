@@ -27,6 +27,7 @@ from runbook.inventory.sections.notify import NOTIFY
 from runbook.inventory.sections.runner import RUNNER
 from runbook.inventory.sections.smoke import SMOKE
 from runbook.inventory.sections.validate import VALIDATE
+from runbook.inventory.sections.watch import WATCH
 from runbook.inventory.sections.windows import WINDOWS
 from runbook.inventory.words import Word, choice, duration, text, whole
 
@@ -214,6 +215,7 @@ ENVIRONMENT = Record(
         RUNNER,
         SMOKE,
         VALIDATE,
+        WATCH,
         MANUAL,
         LOGS,
         MONITOR,

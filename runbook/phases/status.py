@@ -15,7 +15,7 @@ from runbook.exports import saved as exports
 from runbook.exports.saved import Saved
 from runbook.gate import Gate
 from runbook.options import Options
-from runbook.phases import backup, wanted
+from runbook.phases import backup, triggers, wanted, watch
 from runbook.phases.wanted import Wanted
 from runbook.site import Site
 from runbook.steps import Finding, Level, Plan
@@ -26,13 +26,16 @@ def prepare(site: Site, _options: Options) -> Plan:
     """Look, and return a plan of no steps whose findings are the state of things."""
     environment, change = site.environment, site.change
     env, why = f"--env={environment.name}", tuple[str, ...]()
-    with ThreadPoolExecutor(max_workers=2) as pool:
+    keeper = environment.backup.host
+    scanner = environment.watch.host if environment.watch else ""
+    with ThreadPoolExecutor(max_workers=3) as pool:
         dumps = pool.submit(
-            _seen, environment, "backup", lambda: backup.findings(environment, backup.look(site))
+            _seen, keeper, "backup", lambda: backup.findings(environment, backup.look(site))
         )
         newest = pool.submit(
-            _seen, environment, "export", lambda: (_export(environment, exports.newest(site)),)
+            _seen, keeper, "export", lambda: (_export(environment, exports.newest(site)),)
         )
+        scans = pool.submit(_seen, scanner, "watch", lambda: watch.standing(site))
         holder = lock.holder(site.reader, environment)
         try:
             facts = wanted.look(site)
@@ -43,7 +46,8 @@ def prepare(site: Site, _options: Options) -> Plan:
             after, why = _next(environment, facts)
         if holder:
             after, why = f"invoke status {env}", ()
-        saved = (*dumps.result(), *newest.result())
+        guards = _seen(environment.database.label, "append-only", lambda: triggers.standing(site))
+        saved = (*dumps.result(), *newest.result(), *guards, *scans.result())
         rows = (_lock(environment, holder), *_window(environment), *saved, *rows)
     return Plan(environment.name, "status", change.name, (), rows, why, next=after)
 
@@ -63,14 +67,11 @@ def _unseen(environment: Environment, error: RunbookError) -> tuple[Finding, ...
     return (Finding("migration", where, Level.WARNING, error.message, error.advice),)
 
 
-def _seen(
-    environment: Environment, what: str, look: Callable[[], tuple[Finding, ...]]
-) -> tuple[Finding, ...]:
-    """Return what a look at the backup host found; that it failed says nothing of the database."""
+def _seen(where: str, what: str, look: Callable[[], tuple[Finding, ...]]) -> tuple[Finding, ...]:
+    """Return what a look at one place found; that it failed says nothing of the others."""
     try:
         return look()
     except RunbookError as error:
-        where = environment.backup.host
         return (Finding(what, where, Level.WARNING, error.message, error.advice),)
 
 

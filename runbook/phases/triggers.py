@@ -101,6 +101,25 @@ def look(site: Site) -> Facts:
     )
 
 
+def standing(site: Site) -> tuple[Finding, ...]:
+    """Return how the triggers stand, for a phase that only wants to know; nothing without any."""
+    if not site.change.triggers:
+        return ()
+    environment, facts = site.environment, look(site)
+    level, env = Level.PENDING, f"--env={environment.name}"
+    detail, advice = (
+        "not made",
+        f"invoke triggers {env}, or invoke watch {env} where they cannot be had",
+    )
+    if not facts.visible:
+        detail = f"not shown to {facts.account.facts.account}, which lacks TRIGGER"
+    elif any(choice.refused for _, choice in facts.choices):
+        level, detail = Level.WARNING, "another trigger of that name is there"
+    elif all(choice.done for _, choice in facts.choices):
+        level, detail, advice = Level.OK, f"{', '.join(facts.standing)} stand", ""
+    return (Finding("append-only", environment.database.label, level, detail, advice),)
+
+
 def guarded(facts: Facts) -> tuple[str, ...]:
     """Return the tables that the triggers are about."""
     return tuple(past.table for past in facts.past)

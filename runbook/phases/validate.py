@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runbook.database.sessions import SqlError
 from runbook.database.trials import subject
 from runbook.environment import Environment, Validation
-from runbook.errors import UsageError
+from runbook.errors import RunbookError, UsageError
 from runbook.options import Options
-from runbook.phases import proof, triggers, verify
+from runbook.phases import proof, triggers, verify, watch
 from runbook.site import Site
 from runbook.sql.change import Change, SqlFile
 from runbook.sql.text import quote_string
@@ -25,11 +25,13 @@ class Facts:
     """What a look found.
 
     `triggers` is None where the change has none; `subject` is what the job
-    would be tried on as things are now, empty when there is nothing.
+    would be tried on as things are now, empty when there is nothing; `watch`
+    is how the scan stands that does without triggers, where they do not.
     """
 
     triggers: triggers.Facts | None = None
     subject: str = ""
+    watch: tuple[Finding, ...] = ()
 
     @property
     def guarded(self) -> bool:
@@ -57,14 +59,25 @@ def prepare(site: Site, options: Options) -> Plan:
 def look(site: Site, event: str) -> Facts:
     """See which triggers stand, and what the job would be tried on; read-only."""
     standing = triggers.look(site) if site.change.triggers else None
+    facts = Facts(standing)
+    if not facts.guarded:
+        facts = Facts(standing, watch=_watch(site))
     step = _trial(site.environment, site.change, Facts(), event)
     if step is None:
-        return Facts(standing)
+        return facts
     try:
         with site.database.reader() as session:
-            return Facts(standing, subject(session, event, step.subject))
+            return replace(facts, subject=subject(session, event, step.subject))
     except SqlError:  # the run itself will say it, where it still is so
-        return Facts(standing)
+        return facts
+
+
+def _watch(site: Site) -> tuple[Finding, ...]:
+    """Return how the watch stands; that its host cannot be seen is a warning."""
+    try:
+        return watch.standing(site)
+    except RunbookError as error:
+        return (Finding("watch", site.environment.name, Level.WARNING, error.message),)
 
 
 def steps(environment: Environment, change: Change, facts: Facts, event: str) -> tuple[Step, ...]:
@@ -84,6 +97,8 @@ def unguarded(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
     """Say where nothing keeps the change's rows from being changed later."""
     if facts.triggers is None or facts.guarded:
         return ()
+    if facts.watch and all(row.level is Level.OK for row in facts.watch):
+        return facts.watch
     tables = ", ".join(triggers.guarded(facts.triggers))
     return (
         Finding(
@@ -91,8 +106,10 @@ def unguarded(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
             environment.database.label,
             Level.WARNING,
             f"the triggers that keep {tables} append-only do not stand, so nothing is proven of it",
-            f"invoke triggers --env={environment.name} makes and proves them.",
+            f"invoke triggers --env={environment.name} makes and proves them; where they cannot be "
+            "had, invoke watch does without.",
         ),
+        *facts.watch,
     )
 
 

@@ -11,7 +11,7 @@ from runbook.sql.statements import Statement, split
 
 FOLDERS = (
     *("migrate", "verify", "export", "rollback", "validate", "trial"),
-    *("triggers", "proof"),
+    *("triggers", "proof", "watch"),
 )
 
 
@@ -42,6 +42,7 @@ class Change:
     trial: tuple[SqlFile, ...]
     triggers: tuple[SqlFile, ...]
     proof: tuple[SqlFile, ...]
+    watch: tuple[SqlFile, ...]
 
 
 def load(folder: Path) -> Change:

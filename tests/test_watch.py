@@ -1,0 +1,392 @@
+"""`invoke watch`: put on a host, run there by cron or from here, accepted, reported, removed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from runbook import inventory
+from runbook.environment import Environment
+from runbook.errors import UsageError
+from runbook.phases import watch as phase
+from runbook.sql.change import load, read
+from runbook.steps import Level
+from runbook.watch import questions, texts, timetable
+from runbook.watch.host import Facts
+from runbook.watch.setting import Watch
+from sandbox.packages import Bundle, unpacked
+from sandbox.sandbox import Sandbox
+from tests.support import Bench, Ran, bench
+from tests.test_watch_scan import insert
+from tests.watching import AUDIT, CHANGE, migrate, with_crontab
+
+OTHERS = "MAILTO=root\n# somebody else's\n5 4 * * * true\n"
+SYSTEMD = "/lib/systemd/systemd"
+CRON = Bundle(
+    name="cron",
+    about="cron (about 0.3 MB)",
+    packages=("cron",),
+    programs=("usr/bin/crontab", "usr/sbin/cron"),
+)
+
+
+@pytest.fixture
+def crontab(mariadb: Sandbox) -> Iterator[Path]:
+    """Give MariaDB's hosts a crontab; return the file that app2 keeps it in."""
+    with with_crontab(mariadb) as table:
+        yield table
+
+
+@pytest.fixture
+def place(mariadb: Sandbox, tmp_path: Path) -> Bench:
+    """Return a bench on MariaDB with the watched table, and a watch on app2."""
+    return watched(mariadb, tmp_path)
+
+
+def watched(sandbox: Sandbox, folder: Path, **more: object) -> Bench:
+    """Return a bench whose inventory has a watch on app2."""
+    migrate(sandbox)
+    own = folder / "with space and 100%"
+    own.mkdir(parents=True)
+    shutil.copy(sandbox.root / "app.cnf", own / "watch.cnf")
+    watch = {
+        "host": "app2",
+        "folder": str(own / "watch"),
+        "credentials": str(own / "watch.cnf"),
+        "settle": "1s",
+        "alert": f"cat >> {folder}/alerts",
+        **more,
+    }
+    return bench(sandbox, folder, watch=watch)
+
+
+def folder_of(place: Bench) -> Path:
+    """Return the watch's folder."""
+    return place.folder / "with space and 100%" / "watch"
+
+
+def as_cron(table: Path) -> subprocess.CompletedProcess[str]:
+    """Run our line of a crontab as cron would: its own shell, environment and way with %."""
+    (line,) = [row for row in table.read_text().splitlines() if "runbook-watch" in row]
+    command = line.split(maxsplit=5)[5]
+    text = command.replace("\\%", "\0")
+    assert "%" not in text
+    return subprocess.run(
+        ["/bin/sh", "-c", text.replace("\0", "%")],
+        env={"HOME": "/", "LOGNAME": "nobody", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh"},
+        cwd="/",
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def refused(ran: Ran) -> str:
+    """Return what a refused run refused."""
+    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.said
+    rows = [f for f in ran.document["findings"] if f["level"] == "refused"]
+    return " ".join(f"{f['what']}: {f['detail']} → {f['advice']}" for f in rows)
+
+
+def test_installed_run_by_cron_reported_and_removed(place: Bench, crontab: Path) -> None:
+    """Put on its host it is run by its crontab line; what it finds is reported; then it is gone."""
+    crontab.write_text(OTHERS)
+    insert(place.sandbox, *range(1, 20))
+    ran = place.run("watch", install=True)
+    assert (ran.status, ran.outcomes) == (0, ["changed"] * 3), ran.said
+    assert "19 rows are the baseline" in ran.said
+    assert crontab.read_text().startswith(OTHERS)
+    assert crontab.read_text().count("\n") == OTHERS.count("\n") + 1
+    again = place.run("watch", install=True)
+    assert (again.status, again.outcomes) == (0, ["ok", "ok"])
+    assert as_cron(crontab).returncode == 0
+    assert place.run("watch").document["outcome"] == "ok"
+
+    time.sleep(1.1)
+    assert as_cron(crontab).returncode == 0
+    place.sandbox.query(f"UPDATE {AUDIT} SET reason = '' WHERE id = 3")
+    insert(place.sandbox, 20)
+    assert as_cron(crontab).returncode == 1
+    (alert,) = (place.folder / "alerts").read_text().splitlines()
+    assert [row["key"] for row in json.loads(alert)["findings"]] == ["3"]
+    told = place.run("watch")
+    assert (told.status, told.document["outcome"]) == (1, "failed")
+    (check,) = told.document["steps"][0]["checks"]
+    assert check["name"] == "event_attendance_audit 3"
+    status = place.run("status")
+    assert status.status == 0
+    assert "1 findings: 1 changed" in status.said
+
+    removed = place.run("watch", remove=True)
+    assert (removed.status, removed.outcomes) == (0, ["changed", "changed"])
+    assert crontab.read_text() == OTHERS
+    assert not folder_of(place).exists()
+    assert place.run("watch", remove=True).document["planned"] == []
+    assert place.run("watch").status == 1
+
+
+def test_another_timetable_replaces_the_first(place: Bench, crontab: Path) -> None:
+    """With another interval the same command puts one line in place of the other."""
+    assert place.run("watch", install=True).status == 0
+    text = (place.folder / "inventory.yaml").read_text()
+    (place.folder / "inventory.yaml").write_text(text.replace("watch:", "watch:\n      every: 2h"))
+    ran = place.run("watch", install=True)
+    assert (ran.status, ran.outcomes) == (0, ["changed"] * 3)
+    assert [row.split(" bash")[0] for row in crontab.read_text().splitlines()] == ["0 */2 * * *"]
+
+
+def test_once_needs_nothing_installed(sandbox: Sandbox, tmp_path: Path) -> None:
+    """--once takes the baseline, finds what is done to it, and --accept takes that over."""
+    place = watched(sandbox, tmp_path)
+    insert(sandbox, *range(1, 20))
+    first = place.run("watch", once=True)
+    assert (first.status, first.outcomes) == (0, ["ok"]), first.said
+    assert "triggers that keep" not in place.run("validate", dry_run=True).said
+    assert place.run("watch", accept=True).document["planned"] == []
+    sandbox.query(f"DELETE FROM {AUDIT} WHERE id = 4")
+    found = place.run("watch", once=True)
+    assert (found.status, found.document["outcome"]) == (1, "failed")
+    assert [c["actual"] for c in found.document["steps"][0]["checks"]] == ["deleted"]
+    preview = place.run("watch", accept=True, dry_run=True)
+    assert place.run("watch").status == 1
+    assert "triggers that keep" in place.run("validate", dry_run=True).said
+    taken = place.run("watch", accept=True, plan=preview.document["plan"])
+    assert (taken.status, taken.outcomes) == (0, ["changed"]), taken.said
+    assert place.run("watch", once=True).status == 0
+
+
+def test_an_overdue_scan_is_an_alert(place: Bench) -> None:
+    """Without a scan for two intervals the report and status say so, though the last was clean."""
+    assert place.run("watch").status == 1
+    assert place.run("watch", once=True).status == 0
+    ran = folder_of(place) / "ran"
+    ran.write_text(f"{int(ran.read_text()) - 1861}\n")
+    told = place.run("watch")
+    assert (told.status, told.document["outcome"]) == (1, "failed")
+    assert "one is due every 15 min" in told.said
+    assert "no scan has ended well for 31 min" in place.run("status").said
+
+
+def test_the_report_needs_no_database(place: Bench) -> None:
+    """While the database is down the report still tells; a scan says what failed, and alerts."""
+    assert place.run("watch", once=True).status == 0
+    place.sandbox.kill_database()
+    try:
+        assert place.run("watch").status == 0
+        failed = place.run("watch", once=True)
+        assert (failed.status, failed.document["outcome"]) == (1, "failed")
+        assert "the database could not be asked" in failed.document["message"]
+        assert place.run("watch").status == 1
+    finally:
+        place.sandbox.restart_database()
+    assert "could not be asked" in (place.folder / "alerts").read_text()
+
+
+def test_what_the_host_lacks_is_refused_before(place: Bench) -> None:
+    """Credentials that are missing or open, and no crontab, are told with what mends them."""
+    said = refused(place.run("watch", install=True))
+    assert "there is no crontab program" in said
+    file = place.folder / "with space and 100%" / "watch.cnf"
+    file.chmod(0o644)
+    assert f"chmod 600 {file}" in refused(place.run("watch", once=True))
+    file.unlink()
+    said = refused(place.run("watch", once=True))
+    assert "is not there" in said
+    assert "GRANT SELECT ON `vaulteer`.* TO" in said
+    assert not folder_of(place).exists()
+
+
+def test_what_the_inventory_lacks_is_a_usage_error(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Without the section the example is shown; two wishes at once are refused."""
+    ran = bench(mariadb, tmp_path).run("watch")
+    assert ran.status == 2
+    assert "watch: {host: app1" in ran.document["advice"]
+    (tmp_path / "more").mkdir()
+    ran = watched(mariadb, tmp_path / "more").run("watch", once=True, install=True)
+    assert ran.status == 2
+    assert "one at a time" in ran.document["message"]
+
+
+def test_no_secret_is_in_what_is_installed(place: Bench, crontab: Path) -> None:
+    """The script, the crontab and the plan name the file with the password, never the password."""
+    ran = place.run("watch", install=True)
+    assert ran.status == 0
+    script = (folder_of(place) / "watch.sh").read_text()
+    for account in ("app", "migrator"):
+        secret = place.sandbox.password(account)
+        assert secret not in script + crontab.read_text() + ran.said
+    modes = {path.stat().st_mode & 0o077 for path in folder_of(place).rglob("*")}
+    assert modes == {0}
+
+
+def on_systemd(mariadb: Sandbox, folder: Path, **more: object) -> tuple[Environment, Watch, Facts]:
+    """Return a watch that systemd is to run, on a host that has it, for a user that is not root."""
+    place = watched(mariadb, folder, scheduler="systemd", **more)
+    environment = inventory.load(folder / "inventory.yaml").environment("test")
+    assert environment.watch
+    facts = Facts(
+        *(0, 1000, str(folder / "home"), str(folder_of(place)), environment.watch.credentials),
+        client=str(mariadb.database.programs.client),
+    )
+    return environment, environment.watch, facts
+
+
+def test_systemd_takes_the_units_and_every_interval(mariadb: Sandbox, tmp_path: Path) -> None:
+    """systemd's own checker accepts the units, and its calendar has exactly each interval."""
+    if not shutil.which("systemd-analyze"):
+        pytest.skip("systemd-analyze is not on this machine")
+    environment, watch, facts = on_systemd(mariadb, tmp_path)
+    for text, ending in zip(
+        texts.units(environment, watch, facts), ("service", "timer"), strict=True
+    ):
+        (tmp_path / f"runbook-watch-test.{ending}").write_text(text)
+    timer = str(tmp_path / "runbook-watch-test.timer")
+    done = subprocess.run(
+        ["systemd-analyze", "verify", "--man=no", timer],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    for word, seconds in timetable.INTERVALS.items():
+        said = subprocess.run(
+            ["systemd-analyze", "calendar", "--iterations=30", timetable.calendar(seconds)],
+            capture_output=True,
+            text=True,
+            check=True,
+            env={**os.environ, "TZ": "UTC"},
+        ).stdout
+        found = re.findall(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", said)
+        times = [datetime.fromisoformat(each) for each in found]
+        assert len(times) == 30
+        assert {(b - a).total_seconds() for a, b in pairwise(times)} == {seconds}, word
+
+
+def test_without_systemd_or_for_a_user_who_logs_out_it_is_refused(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """A host where systemd does not run, or ends the user's timers, is refused beforehand."""
+    place = watched(mariadb, tmp_path, scheduler="systemd")
+    assert "systemd does not run there" in refused(place.run("watch", install=True))
+    environment, watch, facts = on_systemd(mariadb, tmp_path / "again")
+    asked = questions.read(load(CHANGE).watch)
+    spot = phase.Place(environment, watch, asked, "")
+    rows = phase.findings(spot, replace(facts, systemd=True, access=("600", "a", "a")), "install")
+    assert ["enable-linger" in r.advice for r in rows if r.level is Level.REFUSED] == [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("SELECT 1 AS row_key, 'x' AS row_hash;", "two reads set @watch_from"),
+        ("SELECT a AS row_hash, SLEEP(@other) FROM t;", "two reads"),
+        ("DELETE FROM t;", "only reads"),
+        ("SELECT 'a' AS check_name, @x AS expected, 1 AS actual;", "only reads"),
+    ],
+)
+def test_a_watch_file_only_reads(tmp_path: Path, text: str, problem: str) -> None:
+    """A file that writes, or that knows other variables than its range, is a mistake."""
+    file = tmp_path / "t.sql"
+    file.write_text(text)
+    with pytest.raises(UsageError, match=problem):
+        questions.read((read(file, "t.sql"),))
+
+
+def test_by_hand_the_files_run(place: Bench) -> None:
+    """The plain client prints a line a row, and a check."""
+    insert(place.sandbox, 1, 2, 3)
+    programs = place.sandbox.database.programs
+    out = subprocess.run(
+        [str(programs.client), f"--defaults-file={place.sandbox.root / 'app.cnf'}", "vaulteer"],
+        input="".join(f.read_text() for f in sorted((CHANGE / "watch").iterdir())),
+        text=True,
+        capture_output=True,
+        check=True,
+    ).stdout
+    assert out.count("\n") == 6
+
+
+@pytest.mark.wide
+def test_a_real_cron_runs_it(place: Bench, crontab: Path, tmp_path: Path) -> None:
+    """Debian's own crontab takes the line, and its cron runs it at the next minute."""
+    if os.getuid() != 0:
+        pytest.skip("a cron daemon of one's own needs root, for a mount namespace")
+    text = (place.folder / "inventory.yaml").read_text()
+    (place.folder / "inventory.yaml").write_text(text.replace("watch:", "watch:\n      every: 1m"))
+    assert place.run("watch", install=True).status == 0
+    place.sandbox.query(f"ALTER TABLE {AUDIT} ADD COLUMN extra INT")
+    programs = unpacked(CRON)
+    script = tmp_path / "cron.sh"
+    script.write_text(
+        "set -e\nmount -t tmpfs none /var/spool\nmkdir -p /var/spool/cron/crontabs\n"
+        "mount -t tmpfs none /run\n"
+        f"{programs}/bin/crontab {crontab}\n{programs}/bin/crontab -l | grep -c runbook-watch\n"
+        f"timeout 70 {programs}/sbin/cron -f || :\n"
+    )
+    done = subprocess.run(
+        ["unshare", "-m", "bash", str(script)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1\n"
+    assert json.loads((folder_of(place) / "last.json").read_text())["outcome"] == "alert"
+    assert (tmp_path / "alerts").exists()
+
+
+@pytest.mark.wide
+def test_a_real_systemd_runs_it(mariadb: Sandbox, tmp_path: Path) -> None:
+    """systemd takes the units, runs the scan at the next minute, and lets go of them again."""
+    if os.getuid() != 0 or not Path(SYSTEMD).exists():
+        pytest.skip("a systemd of one's own needs root, for namespaces, and systemd's program")
+    environment, watch, facts = on_systemd(mariadb, tmp_path, every="1m")
+    Path(facts.folder).mkdir(mode=0o700)
+    asked = questions.read(load(CHANGE).watch)
+    script = Path(facts.folder) / "watch.sh"
+    script.write_text(texts.body(environment, watch, facts, asked))
+    subprocess.run(["bash", str(script), "baseline"], check=True, capture_output=True)
+    mariadb.query(f"ALTER TABLE {AUDIT} ADD COLUMN extra INT")
+    commands = {
+        "start": texts.systemd(environment, watch, facts),
+        "stop": texts.without_systemd(environment, facts),
+    }
+    for name, text in commands.items():
+        (tmp_path / f"{name}.sh").write_text(text)
+    (tmp_path / "namespace.sh").write_text(
+        "set -e\nmount --make-rprivate /\numount -l /sys/fs/cgroup/unified || :\n"
+        "mount -t cgroup2 none /sys/fs/cgroup\nmount -t tmpfs none /run\n"
+        "mkdir -p /run/systemd/system /run/user/0\n"
+        f"export HOME={facts.home} XDG_RUNTIME_DIR=/run/user/0 PATH=/usr/bin:/bin\n"
+        f"timeout 90 {SYSTEMD} --user --unit=default.target &\n"
+        "until systemctl --user is-system-running >/dev/null 2>&1; do sleep 0.2; done\n"
+        f"bash {tmp_path}/start.sh\n"
+        f"for _ in $(seq 65); do grep -q alert '{facts.folder}/last.json' && break; sleep 1; done\n"
+        f"bash {tmp_path}/stop.sh\nsystemctl --user list-timers --all --no-legend\nkill %1\n"
+    )
+    done = subprocess.run(
+        [
+            "unshare",
+            "--mount",
+            "--pid",
+            "--fork",
+            "--mount-proc",
+            "bash",
+            tmp_path / "namespace.sh",
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout.splitlines()[:2] == ["active", "the timer is gone"], done.stderr
+    assert "runbook" not in done.stdout.split("gone", 1)[1]
+    assert json.loads((script.parent / "last.json").read_text())["outcome"] == "alert"
+    assert not list((Path(facts.home) / ".config" / "systemd" / "user").glob("runbook*"))
