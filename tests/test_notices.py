@@ -113,9 +113,9 @@ def test_each_recipient_is_told_of_what_it_asked_for(tmp_path: Path, chat: Chat)
     """Start, end, failure and alert go to those who want them, once each."""
     everything = recipient(tmp_path, "all", chat.url)
     failures = recipient(tmp_path, "failures", chat.url + "?-x=f", Occasion.FAILURE)
-    assert told((everything, failures), BEGUN, SPIKE, WELL) == [
+    assert set(told((everything, failures), BEGUN, SPIKE, WELL)) == {
         Notified("all", about) for about in ("start", "alert", "end")
-    ]
+    }
     assert chat.said == [
         ("staging: migrate has begun", "info"),
         ("staging: migrate has ended well", "success"),
@@ -164,7 +164,7 @@ def test_one_that_hangs_is_given_up_and_holds_up_no_other(
     tmp_path: Path, chat: Chat, deaf: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The end waits so long at most; the others have been told, and nothing is left behind."""
-    monkeypatch.setattr(notices, "GRACE", 3.0)
+    monkeypatch.setattr(notices, "GRACE", 5.0)
     hangs, takes = recipient(tmp_path, "hangs", deaf), recipient(tmp_path, "takes", chat.url)
     began = time.monotonic()
     went: list[Notified] = []
@@ -173,8 +173,8 @@ def test_one_that_hangs_is_given_up_and_holds_up_no_other(
     assert time.monotonic() - began < 1.0
     under_way = list(sender._under_way)
     sender.close()
-    assert 3.0 <= time.monotonic() - began < 5.0
-    assert went == [Notified("takes", "start"), Notified("hangs", "start", "no answer within 3 s")]
+    assert 5.0 <= time.monotonic() - began < 8.0
+    assert went == [Notified("takes", "start"), Notified("hangs", "start", "no answer within 5 s")]
     assert all(each._process.poll() is not None for each in under_way)
 
 
