@@ -13,7 +13,9 @@ _RUNS = command_with("folder", "host")
 _PROGRAM = text("the name of a program", r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 
 ROLES = required("roles", Listed(ROLE_REFERENCE, least=1), "The hosts with one of these roles.")
-FOLDER = required("folder", PLAIN_FOLDER, "The application's folder there; `.runbook` in it keeps our jobs.")
+FOLDER = required(
+    "folder", PLAIN_FOLDER, "The application's folder there; `.runbook` in it keeps our jobs."
+)
 RESOLVE = optional(
     "resolve",
     _THERE,

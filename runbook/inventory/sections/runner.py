@@ -8,7 +8,9 @@ from runbook.inventory.records import Fields, Record, optional, required
 from runbook.inventory.words import text
 
 HOST = required("host", HOST_REFERENCE, "The host that runs it.")
-FOLDER = required("folder", PLAIN_FOLDER, "The application's folder there; `.runbook` in it keeps our jobs.")
+FOLDER = required(
+    "folder", PLAIN_FOLDER, "The application's folder there; `.runbook` in it keeps our jobs."
+)
 MIGRATES = required(
     "command", command_with("folder", "host"), "Migrates; with the application's own settings."
 )
