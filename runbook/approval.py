@@ -41,9 +41,11 @@ def refuse_unless_allowed(
     doing = (step for step in plan.steps if not step.done and not isinstance(step, Skip))
     phases = (plan.phase, *(step.phase for step in doing))
     if forbidden := next((name for name in phases if name in environment.policy.never), None):
+        within = plan.phase == "run" != forbidden
+        without = f' To run the others: --skip="{forbidden}: policy".' if within else ""
         raise Refusal(
             f"policy.never forbids {forbidden} in {environment.name}",
-            advice=f"It is written in the inventory: {environment.source}.",
+            advice=f"It is written in the inventory: {environment.source}.{without}",
         )
     asking = [step.title for step in plan.steps if isinstance(step, Ask) and not step.answer]
     if asking and not interactive:

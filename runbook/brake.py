@@ -38,11 +38,14 @@ class Brake:
         self.check()
 
     @contextmanager
-    def on_signals(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Pull this brake on SIGINT and SIGTERM; a second one raises KeyboardInterrupt."""
+    def on_signals(self, say: Callable[[str], None], asking: Callable[[], bool]) -> Iterator[None]:
+        """Pull this brake on SIGINT and SIGTERM; a second one raises KeyboardInterrupt.
+
+        So does the first one while the operator is asked: nothing is in hand then.
+        """
 
         def pull(_number: int, _frame: FrameType | None) -> None:
-            if self.asked:
+            if self.asked or asking():
                 raise KeyboardInterrupt
             self._asked.set()
             say("Stopping after the statement in hand. Ctrl-C again: stop now.")

@@ -182,7 +182,7 @@ class Invocation:
             run.tell(RunStarted(identity, plan, plan.digest, who, where, now, how))
         outcome, message, advice = Outcome.FAILED, "", ""
         try:
-            with run.brake.on_signals(self.console.say):
+            with run.brake.on_signals(self.console.say, lambda: self.console.asking):
                 self._count(plan, run, Moment.BEFORE)
                 if recorded:
                     run.ledger.open(" ".join(step.digest for step in plan.steps))

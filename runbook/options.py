@@ -6,6 +6,8 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 
+from runbook.errors import UsageError
+
 NO_PART = {"dry_run", "plan", "as_json", "full"}
 """Options that decide how a plan is handled or shown, and not what it holds."""
 TYPED = {"first": "from", "last": "until"}
@@ -37,6 +39,17 @@ class Options:
     once: bool = False
     accept: bool = False
 
+    def refuse_unprintable(self) -> None:
+        """Raise UsageError for a text that acts on a terminal, or that no file can hold."""
+        for field in fields(self):
+            value = getattr(self, field.name)
+            for text in value if isinstance(value, tuple) else (value,):
+                if isinstance(text, str) and not text.isprintable():
+                    raise UsageError(
+                        f"{_typed(field.name)}={text!r} holds a character that cannot be printed",
+                        advice="Type it in one line, without control characters.",
+                    )
+
     @property
     def flags(self) -> str:
         """The options that decide what a plan holds, as they are typed."""
@@ -47,9 +60,13 @@ class Options:
             value = getattr(self, field.name)
             if field.name in NO_PART or value == field.default:
                 continue
-            flag = "--" + TYPED.get(field.name, field.name).replace("_", "-")
+            flag = _typed(field.name)
             if value is True:
                 yield flag
             else:
                 texts = value if isinstance(value, tuple) else (value,)
                 yield from (f"{flag}={shlex.quote(str(text))}" for text in texts)
+
+
+def _typed(name: str) -> str:
+    return "--" + TYPED.get(name, name).replace("_", "-")

@@ -24,7 +24,8 @@ def left_out(options: Options) -> dict[str, str]:
     """Return the phases that the operator leaves out, each with the reason.
 
     Raises:
-        UsageError: a phase that is not one, `--from` behind `--until`, or a skip without a reason.
+        UsageError: a phase that is not one, `--from` behind `--until`, a skip without a reason,
+            or an option of a phase that is left out.
     """
     first, last = _place(options.first, "--from", 0), _place(options.last, "--until", -1)
     if first > last:
@@ -34,7 +35,19 @@ def left_out(options: Options) -> dict[str, str]:
         )
     why = dict.fromkeys(ORDER[:first], f"--from={options.first}")
     why |= dict.fromkeys(ORDER[last + 1 :], f"--until={options.last}")
-    return why | named(options.skip, ORDER, "--skip", "the reason")
+    why |= named(options.skip, ORDER, "--skip", "the reason")
+    for phase, given in (
+        ("backup", "--fresh" if options.fresh else ""),
+        ("deploy", f"--release={options.release}" if options.release else ""),
+        ("triggers", "--triggers" if options.triggers else ""),
+        ("validate", f"--event={options.event}" if options.event else ""),
+    ):
+        if given and phase in why:
+            raise UsageError(
+                f"{given} is about {phase}, which is left out: {why[phase]}",
+                advice=f"Leave out either {given} or what leaves out {phase}.",
+            )
+    return why
 
 
 def named(said: tuple[str, ...], known: tuple[str, ...], flag: str, what: str) -> dict[str, str]:

@@ -28,6 +28,7 @@ def main(
     document = Document(phase.name, env or "", options.dry_run)
 
     def work() -> Outcome:
+        options.refuse_unprintable()
         known = inventory.load(folder / "inventory.yaml")
         environment = known.environment(env)
         for mistake in known.mistakes:

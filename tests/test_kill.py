@@ -7,20 +7,22 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.killed import MOMENTS
 from tests.support import PROJECT, Bench, bench
+from tests.test_smoke import PASSES
 
 TRIES = 30
 
 
-def killed(place: Bench, command: str, moment: str) -> bool:
+def killed(place: Bench, command: str, moment: str, *options: str) -> bool:
     """Run a command that dies at `moment`; return whether it came so far."""
     done = subprocess.run(
-        [sys.executable, "-m", "tests.killed", moment, command, str(place.folder)],
+        [sys.executable, "-m", "tests.killed", moment, command, str(place.folder), *options],
         cwd=PROJECT,
         capture_output=True,
         text=True,
@@ -30,11 +32,10 @@ def killed(place: Bench, command: str, moment: str) -> bool:
     return done.returncode != 0
 
 
-def deaths(place: Bench, command: str, moment: str) -> int:
+def deaths(place: Bench, command: str, moment: str, *options: str) -> int:
     """Run a command until it lives to its end; return how often it died before."""
-    return sum(
-        1 for _ in itertools.takewhile(lambda _: killed(place, command, moment), range(TRIES))
-    )
+    again = itertools.takewhile(lambda _: killed(place, command, moment, *options), range(TRIES))
+    return sum(1 for _ in again)
 
 
 def once(place: Bench) -> None:
@@ -80,6 +81,46 @@ def _killed_again_and_again(sandbox: Sandbox, folder: Path, moment: str) -> None
     assert place.run("rollback").status == 0
     assert place.schema() == before
     assert place.run("migrate").status == 0
+
+
+@pytest.mark.parametrize(
+    "moment",
+    ["after a step", *(pytest.param(m, marks=pytest.mark.wide) for m in sorted(QUICK))],
+)
+def test_a_window_survives_being_killed_again_and_again(
+    sandbox: Sandbox, tmp_path: Path, moment: str
+) -> None:
+    """Killed in every run, a window goes on by the digest of its first preview, to the same end."""
+    sandbox.reset(rows=2000, partial=True)
+    suite = tmp_path / "tests.sh"
+    suite.write_text(f"echo testing\necho '{PASSES}' >$1\n")
+    place = bench(
+        sandbox,
+        tmp_path,
+        policy={"confirm": "plan", "chunk_time": "1ms"},
+        smoke={"host": "app1", "command": f"bash {suite} {{report}}", "folder": str(tmp_path)},
+    )
+    before = place.schema()
+    assert place.run("backup", plan=_digest(place, "backup")).status == 0
+    chosen: dict[str, Any] = {"first": "migrate", "triggers": True}
+    digest = _digest(place, "run", **chosen)
+    said = ("first=migrate", "triggers=yes", f"plan={digest}")
+    assert 1 <= deaths(place, "run", moment, *said) < TRIES
+    again = place.run("run", dry_run=True, **chosen).document
+    kinds = {step["kind"] for step in again["planned"] if not step["done"]}
+    assert kinds == {"skip", "check", "proof"}
+    once(place)
+    made = "SHOW TRIGGERS FROM vaulteer LIKE 'event_attendance_audit'"
+    assert len(place.sandbox.query(made)) == 2
+    assert place.run("verify").status == 0
+    for undo in ("export", "rollback"):
+        assert place.run(undo, plan=_digest(place, undo)).status == 0
+    assert place.schema() == before
+    assert not place.sandbox.query(made)
+
+
+def _digest(place: Bench, command: str, **options: Any) -> str:
+    return str(place.run(command, dry_run=True, **options).document["plan"])
 
 
 def test_a_killed_run_is_told_and_its_plan_may_go_on(mariadb: Sandbox, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from runbook.order import ORDER, left_out
 from sandbox.releases import FIRST
 from sandbox.sandbox import Sandbox
 from tests.support import PROJECT, Bench, Ran, bench
-from tests.terminal import answered
+from tests.terminal import CTRL_C, answered
 
 SNAPSHOT = {"snapshot": {"before": "migrate", "ask": "Is the cloud snapshot taken?"}}
 
@@ -155,3 +156,70 @@ def test_the_whole_window_as_it_is_shipped(sandbox: Sandbox, tmp_path: Path) -> 
     assert place.run("export").status == 0
     assert place.run("rollback").status == 0
     assert place.schema() == before
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"triggers": True, "last": "smoke"}, "--triggers is about triggers, which is left out"),
+        ({"event": "e", "skip": ("validate: no job",)}, "--event=e is about validate"),
+        ({"release": "main", "first": "migrate"}, "--release=main is about deploy"),
+    ],
+)
+def test_what_is_asked_of_a_phase_that_is_left_out_is_refused(
+    options: dict[str, Any], said: str
+) -> None:
+    """An option whose phase would not run is a mistake, not a thing to pass over."""
+    with pytest.raises(UsageError) as refused:
+        left_out(Options(**options))
+    assert said in refused.value.message
+
+
+def test_triggers_of_tables_that_nothing_makes_are_refused(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """A window that begins behind a migration which never was refuses before it does anything."""
+    ran = bench(mariadb, tmp_path).run("run", first="triggers", triggers=True)
+    assert (ran.status, ran.document["steps"]) == (3, [])
+    assert "invoke migrate --env=test first" in ran.said
+
+
+def test_a_migration_without_a_backup_is_warned_of(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Where the backup is left out of a window that migrates, the preview warns of it."""
+    place = bench(mariadb, tmp_path)
+    left = "left out (no room), and the migration would change the database"
+    assert left in place.run("run", dry_run=True, skip=("backup: no room",)).said
+    assert "left out" not in str(place.run("run", dry_run=True).document["findings"])
+
+
+def test_ctrl_c_at_a_question_stops_there(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Once is enough while a person is asked: nothing is in hand, so nothing is in doubt."""
+    place: Bench = bench(mariadb, tmp_path, manual=SNAPSHOT)
+    status, screen = answered(
+        place, ("run", "--env=test"), ("Is the cloud snapshot taken?", CTRL_C)
+    )
+    assert status == 130, screen[-2000:]
+    assert "stopped at snapshot: no answer" in screen
+    assert "still be running" not in screen
+
+
+def test_a_typed_answer_acts_on_no_terminal(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Control characters and bytes of no encoding in an answer are kept as a replacement."""
+    place: Bench = bench(mariadb, tmp_path, manual=SNAPSHOT)
+    question = ("Is the cloud snapshot taken?", b"a\x1b[31mb\xff\n")
+    status, screen = answered(place, ("run", "--env=test"), question)
+    assert status == 0, screen[-2000:]
+    (journal,) = (tmp_path / ".runbook" / "test" / "journal").iterdir()
+    lines = [json.loads(line) for line in journal.read_text().splitlines()]
+    told = [e["detail"] for e in lines if e["event"] == "StepFinished"]
+    assert "a\N{REPLACEMENT CHARACTER}[31mb\N{REPLACEMENT CHARACTER}" in told
+
+
+@pytest.mark.parametrize("odd", ["a\x1b[31mb", "a\nb", "\udcff"])
+def test_an_option_that_cannot_be_printed_is_refused(
+    mariadb: Sandbox, tmp_path: Path, odd: str
+) -> None:
+    """What would act on a terminal, or no file can hold, is a mistake and no defect."""
+    ran = bench(mariadb, tmp_path).run("run", dry_run=True, skip=(f"smoke: {odd}",))
+    assert ran.status == 2
+    assert "holds a character that cannot be printed" in ran.said

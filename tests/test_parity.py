@@ -167,8 +167,8 @@ def prepare(place: Bench, phase: str) -> dict[str, Any]:
         return {"into": "vaulteer_restore_1"}
     asked: dict[str, dict[str, Any]] = {
         "deploy": {"release": "main"},
-        "run": {"triggers": True},
         "watch": {"install": True},
+        "run": {"triggers": True, "release": "main"},
     }
     return asked.get(phase, {})
 
@@ -234,7 +234,7 @@ PHASES = (
 )
 MIGRATED = {"export", "rollback", "verify", "status", "triggers", "watch", "smoke", "validate"}
 """The phases that have something to do only after a migration."""
-ROLLED = {"deploy"}
+ROLLED = {"deploy", "run"}
 """The phases that need an application which can be deployed."""
 
 

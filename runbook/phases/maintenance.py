@@ -19,7 +19,7 @@ from runbook.phases import (
 )
 from runbook.site import Site
 from runbook.sql.change import Change
-from runbook.steps import Ask, Finding, Plan, Skip, Step
+from runbook.steps import Ask, Finding, Level, Plan, Skip, Step
 
 PHASE = "run"
 
@@ -48,7 +48,10 @@ def prepare(site: Site, options: Options) -> Plan:
         options.answer, tuple(m.name for m in environment.manual), "--answer", "the answer"
     )
     parts = _parts(site, options, why)
-    found = tuple(row for part in parts.values() for row in part.findings)
+    found = (
+        *(row for part in parts.values() for row in part.findings),
+        *_unsaved(environment, parts, why),
+    )
     steps = _steps(environment, parts, why, answers)
     before = {name: replace(part, steps=part.instead or part.steps) for name, part in parts.items()}
     instead = _steps(environment, before, why, answers)
@@ -107,8 +110,8 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
         parts["deploy"] = _deploy(site, options)
     if "smoke" not in why:
         parts["smoke"] = _smoke(site, environment)
-    if change.triggers and "triggers" not in why:
-        parts["triggers"] = _triggers(site, environment, change, asked=options.triggers)
+    if "triggers" not in why:
+        parts["triggers"] = _triggers(site, options, made="migrate" not in why)
     if "validate" not in why:
         proven = "triggers" in parts and bool(parts["triggers"].steps)
         parts["validate"] = _validate(site, environment, change, options.event, proven=proven)
@@ -141,11 +144,19 @@ def _smoke(site: Site, environment: Environment) -> Part:
     return Part(smoke.steps(environment, facts), smoke.findings(environment, facts))
 
 
-def _triggers(site: Site, environment: Environment, change: Change, *, asked: bool) -> Part:
+def _triggers(site: Site, options: Options, *, made: bool) -> Part:
+    """Return the triggers; unless their tables are `made` before, they must be there."""
+    environment, change = site.environment, site.change
+    if options.triggers:
+        triggers.refuse_without(change)
+    if not change.triggers:
+        return Part()
     facts = triggers.look(site)
-    if not asked and not facts.standing:
+    if not options.triggers and not facts.standing:
         return Part(without="not asked for: --triggers makes them")
-    return Part(triggers.steps(environment, change, facts), triggers.findings(environment, facts))
+    found = triggers.findings(environment, facts)
+    missing = () if made else triggers.absent(environment, facts)
+    return Part(triggers.steps(environment, change, facts), (*found, *missing))
 
 
 def _validate(
@@ -159,6 +170,18 @@ def _validate(
         (*proofs, *validate.steps(environment, change, facts, event)),
         (*unguarded, *validate.findings(environment, change, facts, event)),
     )
+
+
+def _unsaved(
+    environment: Environment, parts: dict[str, Part], why: dict[str, str]
+) -> tuple[Finding, ...]:
+    """Warn of a migration that begins without a backup."""
+    asked = "migrate" in parts and "migrate" not in why
+    if "backup" not in why or not asked or all(step.done for step in parts["migrate"].steps):
+        return ()
+    detail = f"left out ({why['backup']}), and the migration would change the database"
+    advice = f"invoke backup --env={environment.name} takes one."
+    return (Finding("backup", environment.backup.host, Level.WARNING, detail, advice),)
 
 
 def _skip(environment: Environment, phase: str, reason: str) -> Skip:

@@ -62,11 +62,7 @@ class Facts:
 def prepare(site: Site, options: Options) -> Plan:
     """Look, and return the plan that makes the triggers and proves them, or removes ours."""
     environment, change = site.environment, site.change
-    if not change.triggers:
-        raise UsageError(
-            f"{change.name} has no triggers/*.sql",
-            advice="sql/README.md says how to write them; invoke watch does without.",
-        )
+    refuse_without(change)
     book = ledger.read(site.reader)
     mine = tuple(e for e in book.leftovers(change.name) if e.phase == PHASE)
     open_rows = leftovers.resolve(site.reader, environment, mine)
@@ -77,8 +73,17 @@ def prepare(site: Site, options: Options) -> Plan:
         found = _of_removal(environment, facts, undo)
     else:
         made = (*open_rows, *steps(environment, change, facts))
-        found = (*findings(environment, facts), *_absent(environment, facts))
+        found = (*findings(environment, facts), *absent(environment, facts))
     return Plan(environment.name, PHASE, change.name, made, found)
+
+
+def refuse_without(change: Change) -> None:
+    """Raise UsageError for a change that has no triggers."""
+    if not change.triggers:
+        raise UsageError(
+            f"{change.name} has no triggers/*.sql",
+            advice="sql/README.md says how to write them; invoke watch does without.",
+        )
 
 
 def look(site: Site) -> Facts:
@@ -224,7 +229,7 @@ def _of_removal(
     return (*_able(environment, facts, new=new), *stay)
 
 
-def _absent(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
+def absent(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
     """Refuse tables that are not there, where nothing before these steps would make them."""
     return tuple(
         Finding(
