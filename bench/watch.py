@@ -5,6 +5,11 @@ cron gives it: the first baseline, scans of which nothing is to be found (the
 median of some), a scan after one row was changed, one after one was deleted,
 and one after rows were appended; beside them, what a plain read of all rows
 takes the same client on the same server. Every scan's verdict is checked.
+
+Measured with 2,000,000 rows on MariaDB 10.11 with a buffer pool of 64 MiB, on two
+cores with a load of ten besides: plain read 7.8 s, first baseline 25.7 s, nothing
+to find 15.8 s, one row changed 15.9 s, one changed, one deleted and 10,000 appended
+15.2 s; 165 MiB of baseline. Narrowing is within the noise of a scan.
 """
 
 from __future__ import annotations
