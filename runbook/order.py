@@ -23,6 +23,8 @@ ORDER = (
 def left_out(options: Options) -> dict[str, str]:
     """Return the phases that the operator leaves out, each with the reason.
 
+    The first, preflight, is never left out: nothing is done unseen.
+
     Raises:
         UsageError: a phase that is not one, `--from` behind `--until`, a skip without a reason,
             or an option of a phase that is left out.
@@ -33,9 +35,9 @@ def left_out(options: Options) -> dict[str, str]:
             f"--from={options.first} comes after --until={options.last}",
             advice=f"The order is {', '.join(ORDER)}.",
         )
-    why = dict.fromkeys(ORDER[:first], f"--from={options.first}")
+    why = dict.fromkeys(ORDER[1:first], f"--from={options.first}")
     why |= dict.fromkeys(ORDER[last + 1 :], f"--until={options.last}")
-    why |= named(options.skip, ORDER, "--skip", "the reason")
+    why |= named(options.skip, ORDER[1:], "--skip", "the reason")
     for phase, given in (
         ("backup", "--fresh" if options.fresh else ""),
         ("deploy", f"--release={options.release}" if options.release else ""),

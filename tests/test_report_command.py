@@ -140,3 +140,12 @@ def test_without_a_journal_it_says_where_one_would_be(
     write(tmp_path, GOOD.replace("never: [smoke]", "never: [report]"))
     status, document = reported(tmp_path, capsys)
     assert (status, document["message"]) == (3, "policy.never forbids report in staging")
+
+
+def test_a_report_wants_no_file_but_the_journal(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Where keys and known hosts are gone, as after the sandbox, runs can still be reported on."""
+    write(folder, GOOD.replace("user: deploy", "user: deploy\n      known_hosts: gone"))
+    status, document = reported(folder, capsys)
+    assert (status, document["outcome"]) == (0, "ok")

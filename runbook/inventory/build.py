@@ -42,18 +42,19 @@ T = TypeVar("T")
 LONGEST_FILE = 4096
 
 
-def build(name: str, at: Place, fields: Fields, root: Path) -> Environment:
+def build(name: str, at: Place, fields: Fields, root: Path, *, files: bool = True) -> Environment:
     """Return the environment; relative paths are taken from the folder `root`.
 
     Reads the files that hold a value (`{file: …}`) and looks whether the other
     files that are named are there; passwords and private keys are left alone.
     Raises InventoryError with every file that is missing or wrong; what the
-    environment is about is its advice.
+    environment is about is its advice. Without `files` it does not mind.
     """
     builder = _Builder(fields, root)
     environment = builder.environment(name, f"{at.file}:{at.line}")
-    builder.tell_missing()
-    builder.mistakes.report(advice=f"{name} is: {environment.about}")
+    if files:
+        builder.tell_missing()
+        builder.mistakes.report(advice=f"{name} is: {environment.about}")
     return environment
 
 

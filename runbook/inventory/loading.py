@@ -59,9 +59,10 @@ class Inventory:
         if self.mistakes:
             raise InventoryError(self.mistakes)
 
-    def environment(self, name: str | None) -> Environment:
+    def environment(self, name: str | None, *, files: bool = True) -> Environment:
         """Return the environment called `name`, its `{file: …}` values read.
 
+        Without `files` it may name files that are not there: for what connects to nothing.
         Raises InventoryError when there is no such environment, when it or
         what it extends has a mistake (then with all mistakes of the file), or
         when a file that it names is missing.
@@ -72,7 +73,7 @@ class Inventory:
             raise self._no_such(name)
         if known.fields is None or any(_concerns(m, known.lineage) for m in self.mistakes):
             raise InventoryError(self.mistakes)
-        return build(name, known.at, known.fields, self.path.parent.absolute())
+        return build(name, known.at, known.fields, self.path.parent.absolute(), files=files)
 
     def _no_such(self, name: str) -> InventoryError:
         whole = Place(_shown(self.path), 0, 0)

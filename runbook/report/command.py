@@ -47,7 +47,7 @@ def main(
     def work() -> Outcome:
         if to_output and as_json:
             raise UsageError("--output=- and --json both want standard output", advice="Drop one.")
-        environment = inventory.load(folder / "inventory.yaml").environment(env)
+        environment = inventory.load(folder / "inventory.yaml").environment(env, files=False)
         if "report" in environment.policy.never:
             raise Refusal(
                 f"policy.never forbids report in {environment.name}",
