@@ -198,9 +198,13 @@ def test_reset_takes_back_the_smallest_write(sandbox: Sandbox) -> None:
 
 
 def marked_job(sandbox: Sandbox) -> Process:
-    """Return the `sleep` that a host was asked to leave running."""
-    (job,) = [process for process in marked_processes(sandbox.root) if name_of(process) == "sleep"]
-    return job
+    """Return the `sleep` that a host was asked to leave running, once it is one."""
+
+    def sleeping() -> list[Process]:
+        return [p for p in marked_processes(sandbox.root) if name_of(p) == "sleep"]
+
+    assert wait_until(lambda: len(sleeping()) == 1, 5)
+    return sleeping()[0]
 
 
 def test_connections_can_be_cut_and_frozen(mariadb: Sandbox) -> None:
