@@ -46,11 +46,11 @@ def typed(place: Bench, command: str, **options: Any) -> str:
     [
         ("", 2, "expected the twelve hexadecimal digits"),
         ("latest", 2, "expected the twelve hexadecimal digits"),
-        (f"{ANOTHER}\n", 2, "expected the twelve hexadecimal digits"),
+        (f"{ANOTHER} ", 2, "expected the twelve hexadecimal digits"),
         (ANOTHER.upper(), 2, "expected the twelve hexadecimal digits"),
         (ANOTHER, 3, f"now, not {ANOTHER}"),
     ],
-    ids=["empty", "a word", "a line break", "capitals", "another plan"],
+    ids=["empty", "a word", "a blank behind it", "capitals", "another plan"],
 )
 def test_anything_but_the_plans_own_digest_runs_nothing(
     strict: Bench, plan: str, status: int, said: str, dry_run: bool
