@@ -270,6 +270,32 @@ def watch(
     _run(c, "watch", env, json, dry_run=dry_run, full=full, plan=plan, **chosen)
 
 
+@task(
+    **command,
+    help=READ
+    | FULL
+    | {
+        "json": "one JSON object a line: alerts and rates as they come, the document at the end",
+        "dry-run": "show exactly what the hosts would be asked",
+        "hours": "how long, from the newest run on that changed the database here",
+        "once": "read what is new since the last time, judge, and end: for a scheduler",
+        "fresh": "forget what was followed so far, and read the baseline again",
+    },
+)
+def monitor(
+    c: Context,
+    env: str | None = None,
+    json: bool = False,
+    dry_run: bool = False,
+    full: bool = False,
+    hours: str = "24",
+    once: bool = False,
+    fresh: bool = False,
+) -> None:
+    """Follow the logs: alert on spikes and new errors, and say whether the window may be closed."""
+    _run(c, "monitor", env, json, dry_run=dry_run, full=full, hours=hours, once=once, fresh=fresh)
+
+
 @task(**command, help=CHANGE | FULL)
 def rollback(
     c: Context,
@@ -392,6 +418,6 @@ def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> 
 
 namespace = Collection(
     *(status, preflight, backup, restore, deploy, migrate, verify, smoke, triggers, watch),
-    *(validate, export, rollback, run, report, notify),
+    *(validate, monitor, export, rollback, run, report, notify),
 )
 namespace.add_collection(sandbox, "sandbox")

@@ -1,7 +1,7 @@
 """How often the spike rule is wrong, and how soon it finds one: python -m bench.spikes
 
 For each kind of traffic: the mean number of false alarms in 48 hours after
-seven days of baseline, and the median of the minutes until twice, thrice and
+fourteen days of baseline, and the median of the minutes until twice, thrice and
 ten times as many errors are found. Every trial is fixed by its seed, so the
 table is the same on every machine.
 """
@@ -20,7 +20,7 @@ def main() -> None:
     """Print one row a kind and rate."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--trials", type=int, default=40)
-    parser.add_argument("--days", type=int, default=7)
+    parser.add_argument("--days", type=int, default=14)
     chosen = parser.parse_args()
     print(f"{'errors':<30} {'a minute':>8} {'false/48 h':>10} {'x2':>6} {'x3':>6} {'x10':>6}")
     for kind in KINDS:

@@ -210,7 +210,7 @@ class Monitor:
     is to the usual rate, `level` the least level that counts.
     """
 
-    baseline: float = 7 * 86400.0
+    baseline: float = 14 * 86400.0
     history: int = 1 << 30
     interval: float = 5.0
     factor: int = 2

@@ -16,6 +16,7 @@ from runbook.perform import (
     export,
     fetch,
     fetch_export,
+    follow,
     guarded,
     job,
     proof,
@@ -38,6 +39,7 @@ from runbook.steps import (
     Export,
     Fetch,
     FetchExport,
+    Follow,
     Guarded,
     Job,
     Plan,
@@ -163,6 +165,8 @@ def perform(step: Step, run: Run) -> Result:
             return proof.perform(step, run)
         case Check():
             return check.perform(step, run)
+        case Follow():
+            return follow.perform(step, run)
         case Ask():
             return ask.perform(step, run)
         case Skip():

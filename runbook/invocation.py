@@ -40,12 +40,14 @@ class Phase:
     """A phase as a command: its name, how it looks and plans, and whether it takes the lock.
 
     `report` phases show every finding: the findings are what was asked for.
+    With --json, `lines` phases print events as lines before the document.
     """
 
     name: str
     prepare: Callable[[Site, Options], Plan]
     locks: bool | Callable[[Options], bool] = True
     report: bool = False
+    lines: bool = False
 
     def takes_lock(self, options: Options) -> bool:
         """Whether the command, as it was typed, is one that changes something."""
@@ -173,7 +175,7 @@ class Invocation:
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
         notices = Notices(environment, subscribers)
-        tell = redacting(fan_out((subscribers, notices)), lambda: (self.site.password(),))
+        tell = redacting(fan_out((subscribers, notices)), lambda: self.site.password.known)
         run = self._open(plan, write, identity, tell)
         recorded = plan.recorded
         who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()

@@ -25,7 +25,8 @@ def main(
     is all that the process is for: Ctrl-C then ends it at once while it only looks.
     """
     console = Console(quiet=options.as_json)
-    document = Document(phase.name, env or "", options.dry_run)
+    line = print_document if options.as_json and phase.lines else None
+    document = Document(phase.name, env or "", options.dry_run, line)
 
     def work() -> Outcome:
         options.refuse_unprintable()

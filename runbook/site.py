@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import cached_property
 from threading import Lock
@@ -16,6 +16,35 @@ from runbook.sql import change as changes
 from runbook.sql.change import Change
 
 
+class Password:
+    """The database password, read when first asked for, once, whichever threads ask.
+
+    Where it cannot be had, everybody is told so, and nobody tries again.
+    """
+
+    def __init__(self, environment: Environment) -> None:
+        self._source = environment.database.password
+        self._read: list[str | SecretError] = []
+        self._lock = Lock()
+
+    def __call__(self) -> str:
+        """Return it. Raises SecretError."""
+        with self._lock:
+            if not self._read:
+                try:
+                    self._read.append(read_secret(self._source))
+                except SecretError as error:
+                    self._read.append(error)
+            if isinstance(self._read[0], SecretError):
+                raise self._read[0]
+            return self._read[0]
+
+    @property
+    def known(self) -> tuple[str, ...]:
+        """It, if it was read: before that nobody can tell it."""
+        return tuple(said for said in self._read if isinstance(said, str))
+
+
 class Site:
     """One environment as a look reaches it; a context manager that closes what it opened."""
 
@@ -24,7 +53,7 @@ class Site:
         environment: Environment,
         change: Change,
         hosts: Hosts,
-        password: Callable[[], str],
+        password: Password,
     ) -> None:
         self.environment = environment
         self.change = change
@@ -55,27 +84,8 @@ class Site:
 def opened(environment: Environment) -> Iterator[Site]:
     """Open an environment; connections and the password wait until they are first used."""
     change = changes.load(environment.change)
-    with Hosts(environment) as hosts, Site(environment, change, hosts, _once(environment)) as site:
+    with (
+        Hosts(environment) as hosts,
+        Site(environment, change, hosts, Password(environment)) as site,
+    ):
         yield site
-
-
-def _once(environment: Environment) -> Callable[[], str]:
-    """Return what reads the password when first asked, once, whichever threads ask.
-
-    Where it cannot be had, everybody is told so, and nobody tries again.
-    """
-    known: list[str | SecretError] = []
-    lock = Lock()
-
-    def password() -> str:
-        with lock:
-            if not known:
-                try:
-                    known.append(read_secret(environment.database.password))
-                except SecretError as error:
-                    known.append(error)
-            if isinstance(known[0], SecretError):
-                raise known[0]
-            return known[0]
-
-    return password

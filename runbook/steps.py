@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import ClassVar
 
 from runbook.exports.queries import Query
+from runbook.monitor.feeds import Feed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -240,6 +241,22 @@ class Compare(Step):
     changes: ClassVar[bool] = False
     table: str
     expected: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Follow(Step):
+    """Follows logs, each asked for by its feed's text again and again, and judges them.
+
+    It lasts `hours`, or with `once` until all that there is now was read. It
+    goes on with what an earlier one has kept, unless it is to be `fresh`.
+    """
+
+    changes: ClassVar[bool] = False
+    locked: ClassVar[bool] = False
+    feeds: tuple[Feed, ...]
+    hours: float
+    once: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

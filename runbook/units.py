@@ -14,7 +14,7 @@ def size(count: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """Return a length of time such as 45 s, 3 min 20 s or 2 h 5 min."""
+    """Return a length of time such as 45 s, 3 min 20 s, 2 h 5 min or 7 d."""
     whole = round(seconds)
     if whole < 90:
         return f"{seconds:.1g} s" if 0 < seconds < 1 else f"{whole} s"
@@ -22,7 +22,10 @@ def age(seconds: float) -> str:
     if minutes < 90:
         return f"{minutes} min {rest} s" if rest else f"{minutes} min"
     hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
 
 
 def counted(count: int, noun: str) -> str:

@@ -58,7 +58,8 @@ class Bench:
         out = io.StringIO()
         with contextlib.redirect_stdout(out):
             status = main(COMMANDS[command], "test", Options(as_json=True, **options), self.folder)
-        document = json.loads(out.getvalue())
+        said = out.getvalue()
+        document = json.loads(said.splitlines()[-1] if COMMANDS[command].lines else said)
         DOCUMENT.validate(document)
         return Ran(status, document)
 

@@ -80,6 +80,17 @@ def test_the_rate_follows_the_time_of_day() -> None:
     assert known.expected(later + 18 * HOUR) == pytest.approx(4, rel=0.2)
 
 
+def test_two_weeks_tell_weekends_from_other_days() -> None:
+    """With two weeks or more, an hour is compared with the same hour of the week."""
+    counts = {m: (4 if m // DAY % 7 > 4 else 40) for m in range(START, START + 14 * DAY)}
+    known = usual.learn(counts, range(START, START + 14 * DAY))
+    assert known is not None
+    for day in range(14, 21):
+        minute = START + day * DAY + 12 * HOUR
+        usually = 4 if minute // DAY % 7 > 4 else 40
+        assert known.expected(minute) == pytest.approx(usually, rel=0.1)
+
+
 def test_one_minute_alone_is_never_a_spike() -> None:
     """However many lines one minute has, it takes a second one."""
     counts = dict.fromkeys(range(START, START + DAY), 5)

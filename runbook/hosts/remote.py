@@ -55,6 +55,15 @@ class Finished:
         return tuple((self.out.splitlines() + self.err.splitlines())[-lines:])
 
 
+@dataclass(frozen=True)
+class Answer:
+    """How a remote command ended, its output as bytes."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
 class Hosts:
     """One connection a host, opened when first needed; safe to use from threads."""
 
@@ -95,6 +104,12 @@ class Hosts:
             Lost: the connection went away or the time passed; the command may go on.
             Refusal: the host cannot be reached or does not prove who it is.
         """
+        said = self.ask(name, text, stdin=stdin, timeout=timeout)
+        out, err = (text.decode(errors="replace") for text in (said.out, said.err))
+        return Finished(name, said.status, out, err)
+
+    def ask(self, name: str, text: str, *, stdin: str = "", timeout: float | None = None) -> Answer:
+        """Run `text` as `run` does, for output that is bytes; raises the same."""
         limit = self._environment.timeouts.command if timeout is None else timeout
         return self._link(name).run(text, stdin.encode(), limit)
 
@@ -149,7 +164,7 @@ class _Link:
     def close(self) -> None:
         close(self._connection)
 
-    def run(self, text: str, stdin: bytes, timeout: float) -> Finished:
+    def run(self, text: str, stdin: bytes, timeout: float) -> Answer:
         end = time.monotonic() + timeout
         with self._session("before a command could start") as channel:
             try:
@@ -169,9 +184,7 @@ class _Link:
             status = channel.recv_exit_status()
         if status < 0:
             raise self._lost(f"while running: {_first_line(text)}", None)
-        return Finished(
-            self.host, status, out.decode(errors="replace"), err.decode(errors="replace")
-        )
+        return Answer(status, out, err)
 
     def tunnel(self, address: Address, timeout: float) -> Channel:
         try:

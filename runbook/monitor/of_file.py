@@ -25,14 +25,19 @@ class FileSource:
 
     def __init__(self, name: str, position: Position, history: int) -> None:
         self.position = position
+        self.files: tuple[File, ...] = ()
+        """Those of the last listing."""
         self._name = name
         self._names = re.compile(rotation.names(name))
         self._history = history
         self._wanted: Read | None = None
+        self._heads: dict[int, File] = {}
+        self._headless: set[int] = set()
 
     def ask(self, length: int) -> str:
-        """Return what to send: from when on to show how files begin, and what to read."""
-        lines = [f"since {int(rotation.asked_since(self.position))}"]
+        """Return what to send: which files should show how they begin, and what to read."""
+        inodes = " ".join(str(inode) for inode in sorted(self._headless))
+        lines = [f"heads {inodes}"]
         if read := self._wanted:
             read = replace(read, length=length + read.place.mark.length)
             self._wanted = read
@@ -41,41 +46,82 @@ class FileSource:
 
     def take(self, reply: Reply, terms: Terms) -> Taken:
         """Take in a listing and what was read, and decide what to read next."""
-        files = _files(reply.listing, self._names)
-        live = _live(files, self._name)
-        if not self.position.places:
-            self.position = newest(self.position, files, self._history)
         read, self._wanted = self._wanted, None
-        since = self.position.reached
-        got = NOTHING
+        since, got = self.position.reached, NOTHING
+        wrong = False
         if read is not None and reply.data is not None:
-            got = self._read(read, reply, terms)
-            files = _grown(files, read, len(reply.data))
-        self.position = rotation.adopted(self.position, files, live)
-        gap = rotation.lost(self.position, files)
-        wanted = rotation.next_read(self.position, files, live, reply.clock, SAMPLE)
-        if wanted is None:
-            self.position = rotation.settled(self.position, files, live, reply.clock)
-        if gap:  # told once
-            self.position = replace(self.position, places=self.position.places[:-1])
-        self._wanted = wanted or _still(self.position, files, live)
+            taken = self._read(read, reply, terms)
+            wrong = taken is None and len(reply.data) >= read.place.mark.length
+            got = taken or NOTHING
+        files = self._listed(reply.listing, read if got is not NOTHING else None, reply.data or b"")
+        self.files = tuple(files)
+        live = _live(files, self._name)
+        gap, more = self._decide(files, live, reply.clock, read if wrong else None)
         known = read is not None and (read.file.born or read.place.offset)
         return Taken(
             reply.clock,
             got,
-            more=wanted is not None,
+            more=more,
             since=max(since, read.file.born) if read is not None and known else None,
             problem=_problem(files, live),
             gap=gap,
         )
 
-    def _read(self, read: Read, reply: Reply, terms: Terms) -> Harvest:
+    def _decide(
+        self, files: list[File], live: str, clock: float, wrong: Read | None
+    ) -> tuple[bool, bool]:
+        """Decide what to ask for next; return whether lines may be lost, and whether more is there.
+
+        `wrong` was read and is not what followed its place.
+        """
+        if any(file.head is None and file.inode in self._headless for file in files):
+            return False, True  # first it must be seen how they begin
+        if not self.position.places:
+            self.position = newest(self.position, files, self._history)
+        self.position = rotation.adopted(self.position, files, live)
+        if wrong is not None:
+            self.position = rotation.doubted(self.position, wrong)
+        self.position, gap = rotation.found(self.position, files, clock)
+        self._wanted = rotation.next_read(self.position, files, live, clock, SAMPLE)
+        if self._wanted is not None:
+            return gap, True
+        if any(file.name == live for file in files):  # else it may just be renamed, unread
+            self.position = rotation.settled(self.position, files, live, clock)
+        self._wanted = _still(self.position, files, live)
+        return gap, False
+
+    def _listed(self, listing: Iterable[bytes], read: Read | None, data: bytes) -> list[File]:
+        """Return the files, each with how it begins, as far as that is known and matters.
+
+        The listing was made before `data` was read. `_headless` is what the
+        next one must show: files that changed, and the one that is written to.
+        """
+        since = rotation.asked_since(self.position)
+        files, self._headless = [], set()
+        for listed in _files(listing, self._names):
+            file, seen = listed, self._heads.get(listed.inode)
+            if file.head is not None:
+                self._heads[file.inode] = file
+            elif seen and replace(seen, head=None) == file:
+                file = seen
+            elif file.readable and file.modified >= since:
+                self._headless.add(file.inode)
+            if read is not None and file.inode == read.file.inode and not file.packed:
+                file = replace(file, size=max(file.size, read.start + len(data)))
+            files.append(file)
+        live = _live(files, self._name)
+        self._headless |= {file.inode for file in files if file.name == live and file.readable}
+        self._heads = {
+            file.inode: self._heads[file.inode] for file in files if file.inode in self._heads
+        }
+        return files
+
+    def _read(self, read: Read, reply: Reply, terms: Terms) -> Harvest | None:
+        """Take in what was read; None when it is not what follows the place."""
         data = reply.data or b""
         fresh = rotation.check(read, data)
         if fresh is None:
-            if len(data) >= read.place.mark.length:  # else it was truncated at this moment
-                self.position = rotation.forget(self.position, read)
-            return NOTHING
+            return None
         start, end = rotation.span(self.position, read, len(fresh))
         how = Reading(
             otherwise=terms.otherwise,
@@ -105,7 +151,8 @@ def newest(position: Position, files: Iterable[File], most: int) -> Position:
         head = Proof.of(file.head or b"")
         ended = file.packed or left <= 0
         offset = file.size if ended and not file.packed else skipped
-        places.append(Place(file.inode, offset, head, inside=not ended, ended=ended))
+        place = Place(file.inode, offset, head, inside=not ended, packed=file.packed, ended=ended)
+        places.append(place)
         left = 0
     return replace(position, places=tuple(places))
 
@@ -146,17 +193,6 @@ def _live(files: Iterable[File], name: str) -> str:
         return name
     plain = [file for file in files if not file.packed]
     return max(plain, key=lambda file: (file.modified, file.name)).name if plain else ""
-
-
-def _grown(files: Iterable[File], read: Read, length: int) -> list[File]:
-    """Return the listing, made before the file was read, with what was there by then."""
-    end = read.start + length
-    return [
-        replace(file, size=max(file.size, end))
-        if file.inode == read.file.inode and not file.packed
-        else file
-        for file in files
-    ]
 
 
 def _still(position: Position, files: Iterable[File], live: str) -> Read | None:

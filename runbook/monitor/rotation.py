@@ -67,7 +67,8 @@ class Place:
 
     `modified` is when the file was last seen to change. `inside`: the last
     read byte is within a line that was counted. `tried` is a size at which
-    there was no further whole line. `ended`: a packed file was read to its end.
+    there was no further whole line. `packed` is the file's; `ended`: a packed
+    one was read to its end.
     """
 
     inode: int
@@ -77,6 +78,7 @@ class Place:
     modified: float = 0.0
     inside: bool = False
     tried: int = 0
+    packed: bool = False
     ended: bool = False
 
 
@@ -86,11 +88,13 @@ class Position:
 
     Files that were not written to since `since` (the host's clock) are done
     with. Lines without a time that come now were written after `reached`.
+    `missed` is since when the file that was read last is not there; 0 when it is.
     """
 
     since: float
     reached: float
     places: tuple[Place, ...] = ()
+    missed: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Read:
         """Whether nothing will ever follow what was read."""
         if self.file.packed:
             return len(data) < self.length
-        return self.settled and self.start + len(data) >= self.file.size
+        return self.settled and self.start + len(data) == self.file.size
 
 
 def names(live: str) -> str:
@@ -151,7 +155,7 @@ def adopted(position: Position, files: Iterable[File], live: str) -> Position:
         matching = (p for p in reversed(left) if p.head.length and p.head.begins(file.head))
         if (source := next(matching, None)) is not None:
             left.remove(source)
-            moved = replace(source, inode=file.inode, tried=0, ended=False)
+            moved = replace(source, inode=file.inode, tried=0, packed=file.packed, ended=False)
             places = (*(place for place in places if place is not source), moved)
     return replace(position, places=places)
 
@@ -172,7 +176,7 @@ def next_read(
             old = file.modified < int(position.since) - 1
             if file.name != live and (old or _making(file, listed, live)):
                 continue
-            place = Place(file.inode, head=_head(file))
+            place = Place(file.inode, head=_head(file), packed=file.packed)
         if not file.readable or (file.packed and place.ended):
             continue
         settled = file.packed or (file.name != live and clock - file.modified > SETTLED)
@@ -183,19 +187,26 @@ def next_read(
 
 
 def check(read: Read, data: bytes) -> bytes | None:
-    """Return the new bytes of what was read; None when the place is not in this file."""
-    proof = read.place.mark
-    return data[proof.length :] if proof.begins(data) else None
+    """Return the new bytes of what was read; None when the place is not in this file any more."""
+    proof, head = read.place.mark, read.file.head
+    if not proof.begins(data):
+        return None
+    if not read.start and head and not (data.startswith(head) or head.startswith(data)):
+        return None
+    return data[proof.length :]
 
 
-def forget(position: Position, read: Read) -> Position:
-    """Return the position after a place proved to be of other content: begin anew there.
+def doubted(position: Position, read: Read) -> Position:
+    """Return the position after a place proved to be of other content, though it seemed to hold.
 
-    The place itself is kept as that of a file that is gone: a copy may turn up.
+    That file begins anew; the place is kept as that of a file that is gone,
+    since a copy of it may turn up.
     """
-    others = tuple(p for p in position.places if p.inode != read.file.inode)
-    anew = Place(read.file.inode, head=_head(read.file))
-    return replace(position, places=(replace(read.place, inode=0), *others, anew))
+    if read.place not in position.places:
+        return position  # the listing has told already
+    others = tuple(place for place in position.places if place != read.place)
+    gone, anew = replace(read.place, inode=0), Place(read.file.inode, packed=read.file.packed)
+    return replace(position, places=(gone, *others, anew))
 
 
 def advanced(position: Position, read: Read, data: bytes, used: int, inside: bool) -> Position:
@@ -214,11 +225,12 @@ def advanced(position: Position, read: Read, data: bytes, used: int, inside: boo
         mark=Proof.of(data[max(0, done - SAMPLE) : done]),
         inside=inside,
         tried=0 if used else read.start + len(data),
+        packed=file.packed,
         ended=file.packed and read.ends(data),
     )
     others = tuple(p for p in position.places if p.inode != file.inode)
     reached = _reached(position, file, place.offset, offset)
-    return Position(position.since, reached, (*others, moved))
+    return replace(position, reached=reached, places=(*others, moved))
 
 
 def span(position: Position, read: Read, count: int) -> tuple[float, float]:
@@ -244,7 +256,8 @@ def settled(position: Position, files: Iterable[File], live: str, clock: float) 
         if file.name != live and not file.packed and 0 <= clock - file.modified <= SETTLED
     ]
     since = min([clock, *unsettled])
-    return Position(max(position.since, since), clock, (*gone[-4:], *kept)[-KEPT:])
+    places = (*gone[-4:], *kept)[-KEPT:]
+    return replace(position, since=max(position.since, since), reached=clock, places=places)
 
 
 def asked_since(position: Position) -> float:
@@ -253,12 +266,24 @@ def asked_since(position: Position) -> float:
     return min(position.since, last) - 2
 
 
-def lost(position: Position, files: Iterable[File]) -> bool:
-    """Whether the file that was read last is nowhere any more: it may have had more lines."""
+def found(position: Position, files: Iterable[File], clock: float) -> tuple[Position, bool]:
+    """Return the position, and whether the file that was read last is nowhere any more.
+
+    It may have had more lines. A file that is renamed while a host lists its
+    files is missing for a moment only.
+    """
     last = position.places[-1] if position.places else None
-    if last is None or not last.offset:
-        return False
-    return not any(file.inode == last.inode or last.head.begins(file.head) for file in files)
+    if (
+        last is None
+        or not last.offset
+        or any(file.inode == last.inode or last.head.begins(file.head) for file in files)
+    ):
+        return replace(position, missed=0.0), False
+    if not position.missed:
+        return replace(position, missed=clock), False
+    if clock - position.missed <= SETTLED:
+        return position, False
+    return replace(position, places=position.places[:-1], missed=0.0), True
 
 
 def _making(file: File, files: Iterable[File], live: str) -> bool:
@@ -273,6 +298,8 @@ def _making(file: File, files: Iterable[File], live: str) -> bool:
 
 def _holds(place: Place, file: File) -> bool:
     """Whether a file with the place's inode still has the content that was read."""
+    if file.packed != place.packed:
+        return False  # another file has the inode now
     if file.head is not None and not place.head.begins(file.head):
         return False
     return file.packed or file.size >= place.offset

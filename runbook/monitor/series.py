@@ -93,10 +93,6 @@ class Series:
         """Return how many lines there were from `minute` on."""
         return sum(count for m, count in self.counts.items() if m >= minute)
 
-    def expected(self, first: int, end: int) -> float | None:
-        """Return how many lines these minutes lead one to expect; None where nobody knows."""
-        return None if self.usual is None else sum(map(self.usual.expected, range(first, end)))
-
 
 def _over(spike: Spike, minute: int) -> Spike:
     return Spike(spike.found, spike.lines, spike.expected, minute)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 
 from runbook.environment import Environment, Log
 from runbook.hosts import jobs
 from runbook.hosts.remote import script
 from runbook.monitor import rotation
+from runbook.monitor.feeds import Feed
 from runbook.monitor.lines import Severity
 from runbook.monitor.of_command import CommandSource
 from runbook.monitor.of_file import FileSource
@@ -19,20 +18,6 @@ from runbook.monitor.rotation import Position
 from runbook.monitor.saved import Mark
 
 Source = FileSource | UnitSource | CommandSource
-
-
-@dataclass(frozen=True)
-class Feed:
-    """One log on one host, and the command that lists it and sends more of it."""
-
-    host: str
-    log: str
-    text: str
-
-    @property
-    def key(self) -> str:
-        """What it is called among all feeds."""
-        return f"{self.host} {self.log}"
 
 
 def feeds(environment: Environment) -> tuple[Feed, ...]:
@@ -90,8 +75,3 @@ def mark(source: Source) -> Mark:
 def terms(log: Log, least: str) -> Terms:
     """Return how the log's lines are read; `least` is the least level that counts."""
     return Terms(Severity[log.level.upper()], Severity[least.upper()])
-
-
-def until(seconds: float) -> str:
-    """Return a time as people read it, in UTC."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%d %H:%M} UTC"

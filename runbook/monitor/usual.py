@@ -14,10 +14,10 @@ from dataclasses import dataclass
 
 HOUR, DAY = 60, 1440
 """In minutes, as everything here; a minute's number counts from 1970 in UTC."""
-RHYTHM_FROM = 2 * DAY
-"""Minutes of baseline from which hours of the day are told apart: each was seen twice."""
+HOURS_FROM, DAYS_FROM = 2 * DAY, 14 * DAY
+"""From so much baseline on hours of the day, and days of the week, are told apart."""
 SHRINK = 10.0
-"""Lines that an hour of the day needs before its own rate weighs as much as the mean."""
+"""Lines that an hour or a day needs before its own rate weighs as much as the mean."""
 UPPER = 1.28
 """Standard deviations above what was seen: one in ten would lie higher."""
 INCIDENTS = 0.025
@@ -32,7 +32,7 @@ BURSTS_MINUTES, BURSTS = 60.0, 0.1
 class Usual:
     """The usual rate of a series.
 
-    `rate` is lines a minute, `rhythm` what each hour of the UTC day is to it,
+    `rate` is lines a minute, `rhythm` what each hour of the week or day (UTC) is to it,
     `bursts` the dispersion of minutes (variance = mean + bursts * mean²).
     `margin` is what the upper rate is to the usual one. `minutes` and `lines`
     are what it was learned from.
@@ -62,12 +62,10 @@ def learn(counts: Mapping[int, int], minutes: range) -> Usual | None:
     """
     if not minutes:
         return None
-    rhythm = _rhythm(counts, minutes)
     hours = _hours(minutes)
-    kept = _without_incidents(counts, hours, rhythm)
+    kept = _without_incidents(counts, hours, _rhythm(counts, minutes, days=False))
     left = [minute for hour in kept for minute in hour]
-    if len(kept) < len(hours):
-        rhythm = _rhythm(counts, left)
+    rhythm = _rhythm(counts, left)
     lines = sum(counts.get(minute, 0) for minute in left)
     rate = (lines + 0.5) / sum(_at(rhythm, minute) for minute in left)
     fitted = [rate * _at(rhythm, minute) for minute in left]
@@ -81,24 +79,37 @@ def learn(counts: Mapping[int, int], minutes: range) -> Usual | None:
 def _at(rhythm: Sequence[float], minute: int) -> float:
     hour, rest = divmod(minute - HOUR // 2, HOUR)
     share = rest / HOUR
-    return rhythm[hour % 24] * (1 - share) + rhythm[(hour + 1) % 24] * share
+    return rhythm[hour % len(rhythm)] * (1 - share) + rhythm[(hour + 1) % len(rhythm)] * share
 
 
-def _rhythm(counts: Mapping[int, int], minutes: Sequence[int]) -> tuple[float, ...]:
-    """Return what each hour of the day is to the mean; all alike where that cannot be told."""
-    flat = (1.0,) * 24
-    if len(minutes) < RHYTHM_FROM:
-        return flat
-    lines, length = [0.0] * 24, [0] * 24
+def _rhythm(
+    counts: Mapping[int, int], minutes: Sequence[int], *, days: bool = True
+) -> tuple[float, ...]:
+    """Return what each hour is to the mean: of the week, of the day, or one for all.
+
+    An hour of the week is its hour of the day on its day of the week: few of
+    them were seen more than twice.
+    """
+    if len(minutes) < HOURS_FROM * (1 - INCIDENTS):
+        return (1.0,)
+    hours = _shares(counts, minutes, HOUR, 24)
+    if not days or len(minutes) < DAYS_FROM * (1 - INCIDENTS):
+        return hours
+    return tuple(day * hour for day in _shares(counts, minutes, DAY, 7) for hour in hours)
+
+
+def _shares(
+    counts: Mapping[int, int], minutes: Sequence[int], length: int, number: int
+) -> tuple[float, ...]:
+    """Return what each of `number` recurring stretches of `length` minutes is to the mean."""
+    lines, seen = [0.0] * number, [0] * number
     for minute in minutes:
-        hour = minute // HOUR % 24
-        lines[hour] += counts.get(minute, 0)
-        length[hour] += 1
+        at = minute // length % number
+        lines[at] += counts.get(minute, 0)
+        seen[at] += 1
     mean = sum(lines) / len(minutes)
-    if not mean or not all(length):
-        return flat
-    raw = [(n + SHRINK) / (mean * m + SHRINK) for n, m in zip(lines, length, strict=True)]
-    return tuple(value * 24 / sum(raw) for value in raw)
+    raw = [(n + SHRINK) / (mean * m + SHRINK) for n, m in zip(lines, seen, strict=True)]
+    return tuple(value * number / sum(raw) for value in raw)
 
 
 def _hours(minutes: range) -> list[range]:

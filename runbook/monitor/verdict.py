@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -107,8 +108,9 @@ def _lines(watch: Watch, factor: int) -> Iterator[str]:
     """Yield the summary: each series with what was usual, its spikes, the most frequent errors."""
     first = int(watch.moment // MINUTE)
     for log in watch.logs.values():
+        end = max(first, math.ceil(log.mark / MINUTE))
         for name, series in log.series.items():
-            yield f"{log.host} {log.log}: {_compared(series, first, factor)} {name}".rstrip()
+            yield f"{log.host} {log.log}: {_compared(series, name, range(first, end), factor)}"
             for spike in series.spikes:
                 yield f"  spike {_span(spike)}: {spike.lines} in 10 min, usual {spike.expected:.1f}"
     frequent = most_frequent(watch.groups.values(), SHOWN)
@@ -119,11 +121,11 @@ def _lines(watch: Watch, factor: int) -> Iterator[str]:
         yield f"  {group.after:>7,}  {shape}  ({', '.join(group.hosts)}){new}"
 
 
-def _compared(series: Series, first: int, factor: int) -> str:
-    count = f"{series.since(first):,}"
-    expected = series.expected(first, series.judged)
-    if series.usual is None or series.rule is None or expected is None:
-        return f"{count} (nothing to compare with)"
+def _compared(series: Series, name: str, minutes: range, factor: int) -> str:
+    count = f"{series.since(minutes.start):,} {name}"
+    if series.usual is None or series.rule is None:
+        return f"{count}; nothing is known from before"
+    expected = sum(map(series.usual.expected, minutes))
     found = delay(series.usual, series.judged, factor, series.rule)
-    soon = f"in about {age(found * MINUTE)}" if found < 24 * HOUR else "in more than a day"
-    return f"{count} (usual {expected:,.1f}; {factor} times as many would be found {soon})"
+    soon = f"in about {age(math.ceil(found) * MINUTE)}" if found < 24 * HOUR else "within days only"
+    return f"{count}, usual are {expected:,.1f}; {factor} times as many would be found {soon}"

@@ -68,23 +68,27 @@ class Followed:
 
 @dataclass
 class Watch:
-    """What is known of all logs; `moment` is when the baseline ends and judging begins."""
+    """What is known of all logs.
+
+    `moment` is when the baseline ends and judging begins; the watch counts as
+    begun at `began`, and lasts until `until`.
+    """
 
     moment: float
-    until: float
     began: float
+    until: float
     logs: dict[str, Followed] = field(default_factory=dict)
     groups: dict[str, Groups] = field(default_factory=dict)
     alerts: dict[str, float] = field(default_factory=dict)
     told: int = 0
     """The first minute that was not measured yet."""
 
-    def follow(self, key: str, host: str, log: str, monitor: Monitor) -> None:
+    def follow(self, key: str, host: str, log: str, now: float, monitor: Monitor) -> None:
         """Follow one more log, under `key`."""
         least = Severity[monitor.level.upper()]
         names = [name for severity, name in NAMES.items() if severity >= least]
         series = {name: Series() for name in names}
-        self.logs[key] = Followed(host, log, series, heard=self.began, written=self.began)
+        self.logs[key] = Followed(host, log, series, heard=now, written=now)
         self.groups.setdefault(log, Groups())
 
     def take(self, key: str, taken: Taken, asked: float, now: float, monitor: Monitor) -> None:

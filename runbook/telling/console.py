@@ -15,6 +15,7 @@ from dataclasses import replace
 from io import TextIOWrapper
 
 from rich.console import Console as Rich
+from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
@@ -25,6 +26,7 @@ from runbook.events import (
     Alert,
     Event,
     Looking,
+    Measured,
     Notified,
     RunFinished,
     RunStarted,
@@ -34,8 +36,9 @@ from runbook.events import (
     StepStarted,
     StepWaiting,
 )
-from runbook.steps import Level, Plan
+from runbook.steps import Follow, Level, Plan
 from runbook.telling import render
+from runbook.telling.chart import Chart
 from runbook.units import age, size
 
 STYLE = {
@@ -54,7 +57,8 @@ STYLE = {
     render.TYPED: "bold",
     render.HEAD: "bold",
 }
-PLAIN_EVERY = 5.0
+PLAIN_EVERY, PLAIN_RARELY = 5.0, 600.0
+"""Seconds between two plain lines of a long step: the longer it takes, the fewer."""
 TAIL = 20
 CUT_SHORT = {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}
 _SHORTENED = Column(ratio=1, no_wrap=True, overflow="ellipsis")
@@ -75,8 +79,9 @@ class Console:
         self.asking = False
         self._far = (0, "")
         self._streamed: deque[str] = deque(maxlen=TAIL)
-        self._live: Progress | None = None
-        self._told = 0.0
+        self._live: Progress | Live | None = None
+        self._chart: Chart | None = None
+        self._began = self._told = 0.0
         self._recap: list[StepFinished] = []
 
     @property
@@ -147,7 +152,10 @@ class Console:
                 self.say(f"{render.head(event.plan)} · run {event.run}", "bold")
             case StepStarted():
                 self._streamed.clear()
-                self._start(f"{event.step.phase}  {event.step.where}: {event.step.title}")
+                self._start(
+                    f"{event.step.phase}  {event.step.where}: {event.step.title}",
+                    chart=isinstance(event.step, Follow),
+                )
             case StepProgress():
                 self._progress(event)
             case StepWaiting():
@@ -156,6 +164,9 @@ class Console:
                 self._output(event.lines)
             case Alert():
                 self._alert(event)
+            case Measured():
+                if self._chart:
+                    self._chart.add(event)
             case Notified() if event.failure:
                 said = f"{event.recipient} was not told of the {event.about}: {event.failure}"
                 self._word("warning", said)
@@ -173,12 +184,17 @@ class Console:
                 rest = Text(line.rest, style if line.style == render.HEAD else "")
                 self._beside(Text(line.lead, style), rest)
 
-    def _start(self, title: str) -> None:
+    def _start(self, title: str, *, chart: bool = False) -> None:
         self.stop()
-        self._told = time.monotonic()
+        self._began = self._told = time.monotonic()
         if not self._rich.is_terminal or self._rich.quiet:
             return
-        self._live = Progress(
+        if chart:
+            self._chart = Chart(title)
+            self._live = Live(self._chart, console=self._rich, refresh_per_second=2, transient=True)
+            self._live.start()
+            return
+        self._live = progress = Progress(
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False, table_column=_SHORTENED),
             TextColumn("{task.fields[note]}", markup=False, style="dim", table_column=_WHOLE),
@@ -187,7 +203,7 @@ class Console:
             transient=True,
             expand=True,
         )
-        self._live.add_task(title, total=None, note="")
+        progress.add_task(title, total=None, note="")
         self._live.start()
 
     def stop(self) -> None:
@@ -195,15 +211,19 @@ class Console:
         if self._live:
             self._live.stop()
             self._live = None
+        self._chart = None
 
     def _progress(self, event: StepProgress) -> None:
         note = event.note or (measure(event) if event.done else "")
         if event.done:
             self._far = (event.number, measure(replace(event, eta=None)))
-        if self._live:
+        now = time.monotonic()
+        if self._chart:
+            self._chart.note = note
+        elif isinstance(self._live, Progress):
             self._live.update(self._live.task_ids[0], note=note)
-        elif note and time.monotonic() - self._told > PLAIN_EVERY:
-            self._told = time.monotonic()
+        elif note and now - self._told > _plain_every(now - self._began):
+            self._told = now
             self._word("", f"… {note}")
 
     def _wait(self, why: str) -> None:
@@ -230,7 +250,7 @@ class Console:
         self._word(event.outcome, f"{step.phase:<9} {step.where}: {step.title}{detail}{took}")
         for line in render.mismatches(event.checks):
             self._word("", line, "red")
-        if event.outcome in CUT_SHORT:
+        if event.outcome in CUT_SHORT or isinstance(step, Follow):
             for line in event.output[-TAIL:]:
                 if line not in self._streamed:
                     self._rich.print(Text(f"  | {line}", style="dim"))
@@ -280,6 +300,11 @@ class _Terminal(Rich):
 def silence() -> None:
     """Let standard output lead nowhere, so that nothing more can fail on it."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _plain_every(since: float) -> float:
+    """Return the seconds between two plain lines of a step that began so many seconds ago."""
+    return min(max(PLAIN_EVERY, since / 10), PLAIN_RARELY)
 
 
 def measure(event: StepProgress) -> str:

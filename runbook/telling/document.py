@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from runbook.errors import RunbookError
-from runbook.events import Alert, Event, Notified, RunFinished, RunStarted, StepFinished
+from runbook.events import Alert, Event, Measured, Notified, RunFinished, RunStarted, StepFinished
 from runbook.steps import Plan
 from runbook.telling.journal import plain
 
@@ -15,12 +16,15 @@ from runbook.telling.journal import plain
 class Document:
     """A subscriber that collects what a command did, and prints it at its end.
 
-    document.schema.json describes it, README.md its keys.
+    document.schema.json describes it, README.md its keys. With `line`, alerts
+    and rates are handed to it as they come, each an object on a line, and the
+    document is the last line.
     """
 
     command: str
     environment: str
     dry_run: bool
+    line: Callable[[str], None] | None = None
     run: str | None = None
     seconds: float = 0.0
     steps: list[dict[str, object]] = field(default_factory=list)
@@ -60,6 +64,9 @@ class Document:
                 )
             case Alert():
                 self.alerts.append(plain(event))
+                self._line(event)
+            case Measured():
+                self._line(event)
             case Notified():
                 self.notices.append(plain(event))
             case RunFinished():
@@ -67,6 +74,11 @@ class Document:
                 self.message, self.advice = event.message, event.advice
             case _:
                 pass
+
+    def _line(self, event: Alert | Measured) -> None:
+        if self.line:
+            said = {"event": type(event).__name__, **plain(event)}
+            self.line(json.dumps(said, ensure_ascii=False))
 
     def text(self, outcome: str, exit_status: int, error: RunbookError | None) -> str:
         """Return the document, as JSON."""
@@ -103,6 +115,6 @@ class Document:
                 "journal": self.journal,
                 "report": self.report,
             },
-            indent=2,
+            indent=None if self.line else 2,
             ensure_ascii=False,
         )

@@ -1,16 +1,17 @@
 # Lists the files of a log, then sends what standard input asks for:
-#   since SECONDS                   files changed since then also show how they begin
+#   heads INODE …                   those files also show how they begin
 #   read INODE START LENGTH NAME    bytes of one of them, unpacked
 export LC_ALL=C
 shopt -s nullglob
-since=0 wanted=
+heads=' ' wanted=
 while read -r word rest; do
-  case $word in since) since=$rest ;; read) wanted=$rest ;; esac
+  case $word in heads) heads=" $rest " ;; read) wanted=$rest ;; esac
 done
 echo "clock $(date '+%s.%N %z')"
 unpacked() { # NAME <FILE
   case $1 in *.gz) gzip -dc ;; *.zst) zstd -dcq ;; *.xz) xz -dc ;; *.bz2) bzip2 -dc ;; *) cat ;; esac
 }
+same() { [ "$(stat -L -c %i /dev/fd/4)" = "$1" ]; } # the open file is still the one meant
 files=()
 for path in "$folder"/"$stem"*; do
   if [[ ${path##*/} =~ ^($names)$ ]] && [ -f "$path" ]; then files+=("$path"); fi
@@ -20,8 +21,8 @@ if [ ${#files[@]} -gt 0 ]; then
     head=-
     if [ ! -r "$path" ]; then
       head='!'
-    elif [ "$changed" -ge "$since" ]; then
-      head=$({ unpacked "$path" <"$path" | head -c 512 | base64 -w 0; } 2>/dev/null) || :
+    elif [[ $heads == *" $inode "* ]] && { exec 4<"$path"; } 2>/dev/null && same "$inode"; then
+      head=$({ unpacked "$path" <&4 | head -c 512 | base64 -w 0; } 2>/dev/null) || :
       if [ -z "$head" ]; then case $path in *.gz | *.zst | *.xz | *.bz2) head='!' ;; esac; fi
     fi
     echo "file $inode $size $changed $born ${head:-=} ${path##*/}"
@@ -29,7 +30,7 @@ if [ ${#files[@]} -gt 0 ]; then
 fi
 if [ -n "$wanted" ]; then
   read -r inode start length name <<<"$wanted"
-  if { exec 4<"$folder/$name"; } 2>/dev/null && [ "$(stat -L -c %i /dev/fd/4)" = "$inode" ]; then
+  if { exec 4<"$folder/$name"; } 2>/dev/null && same "$inode"; then
     echo data
     case $name in
       *.gz | *.zst | *.xz | *.bz2) unpacked "$name" <&4 | tail -c "+$((start + 1))" | head -c "$length" ;;

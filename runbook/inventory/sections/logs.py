@@ -53,7 +53,7 @@ LOGS = names(
 
 BASELINE = Key(
     "baseline",
-    duration("7d"),
+    duration("14d"),
     "How far back a log is read to learn what is usual in it.",
     Monitor.baseline,
 )
