@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -198,6 +199,7 @@ def test_the_password_is_nowhere_while_a_run_goes_on(mariadb: Sandbox, tmp_path:
                     looked += 1
                     if secret.encode() in held:
                         found.append(f"{folder}/{file}")
+            time.sleep(0.01)
 
     thread = threading.Thread(target=search)
     thread.start()

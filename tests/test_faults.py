@@ -12,16 +12,16 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, Ran, bench
+from tests.support import Bench, Ran, bench, lean
 
-ROWS = 100_000
+ROWS = 40_000
 
 
 @pytest.fixture
 def slow(mariadb: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench whose migration spends a while in the backfill."""
     mariadb.reset(rows=ROWS, partial=True)
-    return bench(
+    return lean(
         mariadb, tmp_path, policy={"chunk_time": "1ms"}, timeouts={"silence": "2s", "connect": "3s"}
     )
 
