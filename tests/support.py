@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
@@ -22,6 +23,10 @@ from runbook.options import Options
 from runbook.session import main
 from sandbox.sandbox import Sandbox
 
+MYSQL_IS_WIDE = pytest.mark.parametrize(
+    "sandbox", ["mariadb", pytest.param("mysql", marks=pytest.mark.wide)], indirect=True
+)
+"""For tests to which the server hardly matters: the fast suite runs them on MariaDB alone."""
 PROJECT = Path(__file__).resolve().parent.parent
 SCHEMA: dict[str, Any] = json.loads((PROJECT / "document.schema.json").read_text())
 DOCUMENT = Draft202012Validator(SCHEMA)

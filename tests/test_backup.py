@@ -34,6 +34,7 @@ from tests.dumps import (
     refused,
     the_job,
 )
+from tests.support import MYSQL_IS_WIDE
 
 
 @pytest.fixture
@@ -67,6 +68,7 @@ def test_a_backup_holds_every_object_and_is_private(here: Place) -> None:
     assert dumped.detail.startswith(dump.name)
 
 
+@MYSQL_IS_WIDE
 def test_a_fresh_backup_is_verified_instead_of_dumped(here: Place) -> None:
     """A second plan reads the fresh dump; --fresh and old age dump again."""
     here.perform(the_job(here))
@@ -107,6 +109,7 @@ def test_sshd_receives_the_texts_of_the_step_and_nothing_else(maria: Place) -> N
     assert set(ran[1:]) == {job.watch}
 
 
+@MYSQL_IS_WIDE
 def test_gzip_does_where_zstd_is_missing(here: Place) -> None:
     """Without zstd the dump is a .gz, verified all the same."""
     facts = backup.look(here.site)
@@ -185,6 +188,7 @@ def test_odd_names_and_bodies_are_told_apart_from_objects(here: Place) -> None:
     assert len(manifest.objects) > 12
 
 
+@MYSQL_IS_WIDE
 def test_the_password_is_in_no_process_s_arguments_or_environment(here: Place) -> None:
     """During a dump no process shows the password, nor does any file the job left."""
     secret = here.site.password().encode()

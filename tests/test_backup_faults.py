@@ -31,6 +31,7 @@ from tests.dumps import (
     run_here,
     the_job,
 )
+from tests.support import MYSQL_IS_WIDE
 
 
 @pytest.fixture
@@ -47,6 +48,7 @@ def maria(mariadb: Sandbox, tmp_path: Path) -> Iterator[Place]:
         yield opened
 
 
+@MYSQL_IS_WIDE
 def test_a_killed_dump_program_is_named_and_nothing_kept(here: Place) -> None:
     """After SIGKILL of the dump program there is no dump, and a clear reason."""
     with held(here.sandbox):
@@ -149,6 +151,7 @@ def test_a_stop_leaves_the_dump_running(maria: Place) -> None:
     assert wait_until(lambda: len(maria.dumps) == 1, 10.0)
 
 
+@MYSQL_IS_WIDE
 def test_a_database_that_is_killed_during_the_dump_leaves_nothing(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -34,7 +34,7 @@ from tests.exporting import (
     load,
     manifest,
 )
-from tests.support import Bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, lean
 
 if TYPE_CHECKING:
     Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
@@ -233,6 +233,7 @@ def test_an_export_is_private_complete_and_checked(place: Bench) -> None:
     assert [expected == actual for _, expected, actual in load(place, export)] == [True, True]
 
 
+@MYSQL_IS_WIDE
 def test_nothing_is_exported_twice_unless_asked(place: Bench) -> None:
     """An export of exactly the present rows is enough, until one changes or --fresh is given."""
     assert place.run("migrate").status == 0
@@ -247,6 +248,7 @@ def test_nothing_is_exported_twice_unless_asked(place: Bench) -> None:
     assert len(exports(place)) == 3
 
 
+@MYSQL_IS_WIDE
 def test_fetch_brings_the_files_here(place: Bench) -> None:
     """With --fetch every file of the newest export is here as well, byte for byte and private."""
     assert place.run("migrate").status == 0
@@ -273,6 +275,7 @@ def test_before_migrate_there_is_nothing_to_export(place: Bench) -> None:
     assert exports(place) == []
 
 
+@MYSQL_IS_WIDE
 def test_what_is_sent_is_what_was_previewed(place: Bench) -> None:
     """Every statement of the snapshot's session stands in the preview, and a preview makes none."""
     assert place.run("migrate").status == 0

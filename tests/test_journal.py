@@ -12,7 +12,7 @@ from runbook.events import Moment, RunFinished
 from runbook.telling.journal import Journal
 from sandbox.sandbox import Sandbox
 from tests.looking import Place
-from tests.support import Ran, bench
+from tests.support import MYSQL_IS_WIDE, Ran, bench
 
 TABLES = ("event_participants", "event_attendance_audit")
 
@@ -32,6 +32,7 @@ def counts(ran: Ran) -> dict[str, list[int | None]]:
     return {one["table"]: [one["rows"], other["rows"]] for one, other in pairs}
 
 
+@MYSQL_IS_WIDE
 def test_rows_are_counted_before_and_after(sandbox: Sandbox, tmp_path: Path) -> None:
     """Each table that a run changes is counted at both ends; one that is not there has none."""
     place = bench(sandbox, tmp_path)

@@ -14,7 +14,7 @@ from runbook.options import Options
 from runbook.order import ORDER, left_out
 from sandbox.releases import FIRST
 from sandbox.sandbox import Sandbox
-from tests.support import PROJECT, Bench, Ran, bench
+from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, Ran, bench
 from tests.terminal import CTRL_C, answered
 
 SNAPSHOT = {"snapshot": {"before": "migrate", "ask": "Is the cloud snapshot taken?"}}
@@ -54,6 +54,7 @@ def test_phases_before_from_and_behind_until_are_left_out() -> None:
     assert why["monitor"] == "--until=verify"
 
 
+@MYSQL_IS_WIDE
 def test_a_window_is_one_plan_that_runs_as_previewed(sandbox: Sandbox, tmp_path: Path) -> None:
     """Preview and run are the same plan, in the runbook's order; run again, nothing is changed."""
     place = bench(sandbox, tmp_path)

@@ -13,7 +13,7 @@ from pymysql.connections import Connection
 from pymysql.cursors import Cursor
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, bench, lean
 
 ADD = {
     "attendance_status": "ADD COLUMN attendance_status"
@@ -201,6 +201,7 @@ def test_the_second_of_two_runs_is_told_who_has_the_lock(place: Bench) -> None:
         assert place.run("status").status == 0
 
 
+@MYSQL_IS_WIDE
 def test_a_plan_that_was_not_previewed_does_not_run(place: Bench) -> None:
     """--plan runs exactly the previewed plan, and says what differs from any other."""
     digest = place.run("migrate", dry_run=True).document["plan"]
@@ -213,6 +214,7 @@ def test_a_plan_that_was_not_previewed_does_not_run(place: Bench) -> None:
 
 
 @pytest.mark.parametrize(("confirm", "word"), [("plan", "--dry-run"), ("prompt", "no terminal")])
+@MYSQL_IS_WIDE
 def test_policy_is_kept_without_a_terminal(
     sandbox: Sandbox, tmp_path: Path, confirm: str, word: str
 ) -> None:
@@ -225,6 +227,7 @@ def test_policy_is_kept_without_a_terminal(
     assert place.run("migrate", plan=digest).status == 0
 
 
+@MYSQL_IS_WIDE
 def test_never_is_never(sandbox: Sandbox, tmp_path: Path) -> None:
     """A phase that the policy forbids is refused, and the message names the inventory's line."""
     place = lean(sandbox, tmp_path, policy={"never": ["rollback"]})

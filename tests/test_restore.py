@@ -16,6 +16,7 @@ from runbook.steps import Job
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import Background, Dump, Place, jobs_of, place, refused, the_job
+from tests.support import MYSQL_IS_WIDE
 from tests.test_backup import MARIADB_ONLY, MYSQL_ONLY, ODD
 
 INTO = "vaulteer_restore_test"
@@ -161,6 +162,7 @@ def test_an_unknown_backup_is_refused_with_the_ones_there_are(maria: Place) -> N
     assert maria.dumps[0].name in failed.value.advice
 
 
+@MYSQL_IS_WIDE
 def test_an_existing_database_is_never_touched(here: Place) -> None:
     """The plan refuses it; created after the plan, the server itself refuses it."""
     job = the_load(here)

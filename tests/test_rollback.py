@@ -18,7 +18,7 @@ from runbook.exports.seal import opened, sealed
 from runbook.phases.losses import destroys
 from sandbox.sandbox import Sandbox
 from tests.exporting import exports
-from tests.support import PROJECT, Bench, Ran, lean
+from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, Ran, lean
 from tests.test_export import attend
 
 AUDIT = "vaulteer.event_attendance_audit"
@@ -72,6 +72,7 @@ def test_the_round_trip(place: Bench) -> None:
     ended(place, before)
 
 
+@MYSQL_IS_WIDE
 def test_without_rows_nothing_need_be_exported(place: Bench) -> None:
     """Right after migrate there is nothing to lose, so nothing is asked for."""
     before = place.schema()
@@ -244,6 +245,7 @@ def test_a_transaction_that_does_not_end_is_named(maria: Bench, tmp_path: Path) 
     assert maria.run("rollback").status == 0
 
 
+@MYSQL_IS_WIDE
 def test_killed_between_drops_it_goes_on_where_it_was(place: Bench) -> None:
     """Killed when the audit table is gone and the rest is not, the same command does the rest."""
     before = place.schema()
@@ -276,6 +278,7 @@ def test_a_plan_that_was_cut_off_may_go_on_under_its_digest(
     assert (ran.status, ran.document["outcome"]) == (0, "changed")
 
 
+@MYSQL_IS_WIDE
 def test_what_an_interrupted_migrate_added_is_undone_too(place: Bench) -> None:
     """Rows of the ledger that never ended are resolved by the schema: what is new goes."""
     before = place.schema()
@@ -325,6 +328,7 @@ def test_what_was_there_before_stays_with_its_data(place: Bench) -> None:
     assert [int(str(count)) for count in kept[0]] == [500, 250]
 
 
+@MYSQL_IS_WIDE
 def test_rows_that_stay_need_no_export(place: Bench) -> None:
     """Data in columns that were there before does not ask for an export: it is not lost."""
     place.sandbox.query(

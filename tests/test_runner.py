@@ -12,7 +12,7 @@ import yaml
 
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
-from tests.support import PROJECT, Bench, Ran, bench
+from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, Ran, bench
 
 EXAMPLE = "".join(re.findall(r"^    # (.*\n)", (PROJECT / "inventory.yaml").read_text(), re.M))
 """What the shipped inventory has as a comment: staging's runner."""
@@ -54,6 +54,7 @@ def undone(bench: Bench, before: dict[str, str]) -> None:
     assert bench.schema() == before
 
 
+@MYSQL_IS_WIDE
 def test_the_shipped_files_run_through_the_naive_runner(sandbox: Sandbox, tmp_path: Path) -> None:
     """On both servers npm run migrate does all of it, is recorded, and can be undone exactly."""
     at = place(sandbox, tmp_path, SHIPPED["command"])

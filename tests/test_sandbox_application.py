@@ -16,6 +16,7 @@ from sandbox.packages import cache
 from sandbox.processes import marked_processes, wait_until
 from sandbox.releases import MIGRATIONS, RELEASES, SOURCE, git, repository
 from sandbox.sandbox import Sandbox
+from tests.support import MYSQL_IS_WIDE
 from tests.test_sandbox import ssh
 
 DEPLOY = """
@@ -37,6 +38,7 @@ def health(sandbox: Sandbox, host: str) -> dict[str, Any]:
     return dict(json.loads(output)) if output else {}
 
 
+@MYSQL_IS_WIDE
 def test_the_runbooks_commands_work_from_a_release(sandbox: Sandbox) -> None:
     """Migrate by npm, test by jest, complete events by node: each as the runbook writes it."""
     sandbox.start_application("v1.1.0")

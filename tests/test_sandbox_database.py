@@ -6,6 +6,7 @@ import pymysql
 import pytest
 
 from sandbox.sandbox import Sandbox
+from tests.support import MYSQL_IS_WIDE
 
 
 def test_general_log_has_each_statement_of_an_account(sandbox: Sandbox) -> None:
@@ -30,6 +31,7 @@ def test_general_log_has_each_statement_of_an_account(sandbox: Sandbox) -> None:
     assert {(entry.thread, entry.user) for entry in queries} == {(session, "migrator")}
 
 
+@MYSQL_IS_WIDE
 def test_database_keeps_its_data_and_port_over_a_crash(sandbox: Sandbox) -> None:
     """A killed server is gone at once, and comes back with what had been committed."""
     sandbox.query("DELETE FROM vaulteer.event_participants WHERE participant_id > 10")

@@ -13,7 +13,7 @@ import pytest
 from runbook.database.appendonly import refuses
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, bench
+from tests.support import MYSQL_IS_WIDE, Bench, bench
 
 JEST = (
     'cd "$APP_HOME/current" && npx jest'
@@ -42,6 +42,7 @@ def told(journal: str) -> list[str]:
     return [line for event in events if event["event"] == "StepOutput" for line in event["lines"]]
 
 
+@MYSQL_IS_WIDE
 def test_integration_tests_pass_and_leave_nothing(sandbox: Sandbox, tmp_path: Path) -> None:
     """After the migration jest's own tests pass on the host, are counted, and clean up."""
     sandbox.start_application("v1.1.0")
@@ -169,6 +170,7 @@ def test_a_lost_connection_does_not_end_the_tests(mariadb: Sandbox, tmp_path: Pa
     assert (tmp_path / "times").read_text() == "ran\n"
 
 
+@MYSQL_IS_WIDE
 def test_refused_once_append_only_triggers_stand(sandbox: Sandbox, tmp_path: Path) -> None:
     """Nothing is run where rows could not be deleted any more, whoever made the trigger."""
     here = runner(sandbox, tmp_path, f"touch {tmp_path}/ran")
