@@ -15,6 +15,7 @@ from runbook.sql.text import is_read
 from runbook.steps import Chunks, Plan
 from runbook.telling import render
 from sandbox.sandbox import Sandbox
+from tests.conftest import FLAVOURS
 from tests.rollout import GOOD
 from tests.rollout import running as deployed
 from tests.support import Bench, Ran, bench
@@ -234,11 +235,20 @@ PHASES = (
 )
 MIGRATED = {"export", "rollback", "verify", "status", "triggers", "watch", "smoke", "validate"}
 """The phases that have something to do only after a migration."""
+LIKE = {"verify", "status", "watch", "deploy", "smoke", "validate"}
+"""The phases that ask both servers alike: on MySQL they are wide."""
 ROLLED = {"deploy", "run"}
 """The phases that need an application which can be deployed."""
 
 
-@pytest.mark.parametrize("phase", PHASES)
+CASES = [
+    pytest.param(server, phase, marks=[pytest.mark.wide] * (server == "mysql" and phase in LIKE))
+    for phase in PHASES
+    for server in FLAVOURS
+]
+
+
+@pytest.mark.parametrize(("sandbox", "phase"), CASES, indirect=["sandbox"])
 def test_a_dry_run_only_reads_and_a_run_sends_what_was_previewed(place: Bench, phase: str) -> None:
     """A dry run sends only its look; the run sends the look and the previewed texts, no more."""
     options = prepare(place, phase)

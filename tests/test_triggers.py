@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-import threading
 from pathlib import Path
 
 import pytest
@@ -305,10 +304,12 @@ def test_who_holds_the_table_is_named_and_waited_for(mariadb: Sandbox, tmp_path:
     with app.cursor() as cursor:
         cursor.execute(f"SELECT COUNT(*) FROM {AUDIT}")
         with place.start("triggers", "--env=test") as process:
-            timer = threading.Timer(4.0, app.close)
-            timer.start()
-            out, _ = process.communicate(timeout=60)
-            timer.join()
+            assert process.stdout
+            out = ""
+            while "held by session" not in out and (line := process.stdout.readline()):
+                out += line
+            app.close()
+            out += process.communicate(timeout=60)[0]
     assert process.returncode == 0, out
     assert "held by session" in out
     assert "app@" in out
