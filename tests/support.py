@@ -107,7 +107,8 @@ def lean(sandbox: Sandbox, folder: Path, **overrides: Any) -> Bench:
     """Write an inventory as `bench` does, for tests of what comes after the backup.
 
     There is a fresh one already, which migrate then only checks, and there are
-    no hosts but the database's: migrate takes half of the time.
+    no hosts but the database's and those of `overrides`: migrate takes half of
+    the time.
     """
     if not (folder / "backups").exists():
         made = sandbox.root.with_name("backed-up")

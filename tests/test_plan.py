@@ -14,7 +14,7 @@ from runbook.commands import COMMANDS
 from runbook.options import Options
 from runbook.session import main
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, bench
+from tests.support import Bench, bench, lean
 
 ANOTHER = "0123456789ab"
 
@@ -22,7 +22,7 @@ ANOTHER = "0123456789ab"
 @pytest.fixture
 def strict(mariadb: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench that runs only what was previewed."""
-    return bench(mariadb, tmp_path, policy={"confirm": "plan"})
+    return lean(mariadb, tmp_path, policy={"confirm": "plan"})
 
 
 def digest(place: Bench, command: str) -> str:
@@ -76,11 +76,12 @@ def test_a_plan_is_not_good_for_another_time(strict: Bench) -> None:
     assert f"now, not {approved}" in ran.document["message"]
 
 
-def test_a_newer_backup_changes_no_approved_plan(strict: Bench) -> None:
+def test_a_newer_backup_changes_no_approved_plan(mariadb: Sandbox, tmp_path: Path) -> None:
     """Approved before anybody took one, or when another was the newest, it still runs.
 
     A dump that was approved finds itself done.
     """
+    strict = bench(mariadb, tmp_path, policy={"confirm": "plan"})
     first = digest(strict, "migrate")
     assert strict.run("backup", plan=digest(strict, "backup")).status == 0
     second = digest(strict, "migrate")
@@ -109,7 +110,7 @@ def test_the_printed_line_can_be_pasted(strict: Bench) -> None:
 @pytest.mark.parametrize("phase", ["backup", "verify", "migrate"])
 def test_never_holds_for_the_parts_of_a_plan(mariadb: Sandbox, tmp_path: Path, phase: str) -> None:
     """Migrate is refused where the policy forbids a phase that it is made of."""
-    place = bench(mariadb, tmp_path, policy={"never": [phase]})
+    place = lean(mariadb, tmp_path, policy={"never": [phase]})
     before = place.schema()
     ran = place.run("migrate")
     assert (ran.status, place.schema()) == (3, before)

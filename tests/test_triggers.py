@@ -19,7 +19,7 @@ from runbook.sql.change import read
 from sandbox.sandbox import Sandbox
 from tests.killed import MOMENTS
 from tests.looking import Place
-from tests.support import PROJECT, Bench, Ran, bench
+from tests.support import PROJECT, Bench, Ran, lean
 
 AUDIT = "vaulteer.event_attendance_audit"
 NAMES = ("trg_event_attendance_audit_no_update", "trg_event_attendance_audit_no_delete")
@@ -58,7 +58,7 @@ def maria(mariadb: Sandbox, tmp_path: Path) -> Bench:
 
 def migrated(sandbox: Sandbox, folder: Path) -> Bench:
     """Return a bench on which the change was migrated."""
-    made = bench(sandbox, folder, timeouts=SHORT)
+    made = lean(sandbox, folder, timeouts=SHORT)
     assert made.run("migrate").status == 0
     return made
 
@@ -106,7 +106,7 @@ def test_made_proven_and_undone_by_a_rollback(place: Bench, tmp_path: Path) -> N
     assert standing(place) == list(NAMES)
     again = place.run("triggers")
     assert (again.status, again.outcomes) == (0, ["ok"] * 4)
-    fresh = bench(place.sandbox, tmp_path)
+    fresh = lean(place.sandbox, tmp_path)
     assert fresh.run("rollback").status == 0
     assert standing(place) == []
     assert "event_attendance_audit" not in place.schema()
@@ -131,7 +131,7 @@ def harmless(place: Bench, folder: Path) -> Bench:
     shutil.copytree(FILES, change)
     for file in (change / "triggers").iterdir():
         file.write_text(re.sub(r"SIGNAL SQLSTATE[^;]*", "DO 0", file.read_text()))
-    return bench(place.sandbox, folder, change=str(change))
+    return lean(place.sandbox, folder, change=str(change))
 
 
 def test_a_trigger_that_refuses_nothing_fails_the_proof(maria: Bench, tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_on_a_table_that_was_there_rollback_removes_only_the_triggers(
 
 def test_it_is_planned_before_migrate_has_run(mysql: Sandbox, tmp_path: Path) -> None:
     """Without its table the look still yields every step; only the command alone refuses."""
-    place = bench(mysql, tmp_path)
+    place = lean(mysql, tmp_path)
     environment = load(place.folder / "inventory.yaml").environment("test")
     with sites.opened(environment) as site:
         facts = triggers.look(site)

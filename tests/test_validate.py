@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from runbook.perform.trial import reports
 from sandbox.sandbox import Sandbox
-from tests.support import MYSQL_IS_WIDE, Bench, Ran, bench
+from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
 
+APP = {"app1": {"roles": ["app"]}}
 FLAG = """\
 INSERT IGNORE INTO event_attendance_audit
   (event_id, participant_id, action, previous_status, new_status, dedupe_key)
@@ -59,7 +60,7 @@ def place(
         )
     )
     section = {"host": "app1", "command": f"bash {script}", "report": "summary"}
-    made = bench(sandbox, folder, validate=section)
+    made = lean(sandbox, folder, validate=section, hosts=APP)
     assert made.run("migrate").status == 0
     return made
 
@@ -168,7 +169,7 @@ def test_a_job_that_fails_or_is_silent_is_a_failure(
 
 def test_triggers_that_stand_are_proven(sandbox: Sandbox, tmp_path: Path) -> None:
     """Without the triggers validate warns that nothing is proven; with them it proves them."""
-    made = bench(sandbox, tmp_path)
+    made = lean(sandbox, tmp_path)
     assert made.run("migrate").status == 0
     bare = made.run("validate")
     assert (bare.status, "append-only do not stand" in bare.said) == (0, True)
@@ -181,7 +182,7 @@ def test_triggers_that_stand_are_proven(sandbox: Sandbox, tmp_path: Path) -> Non
 
 def test_history_that_disagrees_is_found(mariadb: Sandbox, tmp_path: Path) -> None:
     """A participant changed behind the audit table's back fails the consistency check."""
-    made = bench(mariadb, tmp_path)
+    made = lean(mariadb, tmp_path)
     assert made.run("migrate").status == 0
     mariadb.query(
         "INSERT INTO vaulteer.event_attendance_audit (event_id, participant_id, action,"
@@ -198,7 +199,7 @@ def test_before_the_migration_validate_fails_without_running_the_job(
 ) -> None:
     """Where nothing is migrated the checks fail, and the job is not tried."""
     section = {"host": "app1", "command": "touch ran", "report": "summary"}
-    ran = bench(mariadb, tmp_path, validate=section).run("validate")
+    ran = lean(mariadb, tmp_path, validate=section, hosts=APP).run("validate")
     assert ran.status == 1
     assert "touch ran" not in mariadb.commands("app1")
 
