@@ -55,8 +55,7 @@ def test_outside_a_window_it_says_when_the_next_one_opens(environment: Environme
         with pytest.raises(Refusal) as caught:
             gate(environment, CLOSED).refuse_outside(plan(step("backup"), step(phase)))
         assert caught.value.message == (
-            "outside the windows of staging: nights opens at Tue 2025-12-23 02:00 CET, in"
-            " 164 h 30 min"
+            "outside the windows of staging: nights opens at Tue 2025-12-23 02:00 CET, in 6 d 20 h"
         )
         assert "--outside-window=REASON" in caught.value.advice
     gate(environment, OPEN).refuse_outside(plan(step("migrate")))
@@ -82,7 +81,7 @@ def test_a_reason_lifts_the_windows_and_is_noted(environment: Environment) -> No
     urgent.refuse_outside(one)
     urgent.admit(one, 0)
     assert urgent.notes(one) == (
-        "no window is open; nights opens at Tue 2025-12-23 02:00 CET, in 164 h 30 min;"
+        "no window is open; nights opens at Tue 2025-12-23 02:00 CET, in 6 d 20 h;"
         " outside it as asked: the disk fills up",
     )
     without = Gate(replace(environment, windows=()), "why")

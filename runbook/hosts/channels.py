@@ -25,6 +25,22 @@ class NoSession(Exception):
     """The sshd opens no session, or no further one while ours go on."""
 
 
+def tunnel(transport: Transport, to: tuple[str, int], timeout: float) -> Channel:
+    """Open a channel to a TCP address that the host sees.
+
+    Raises:
+        ChannelException: it was refused, by sshd or at that address.
+        OSError, EOFError, SSHException: the connection went away.
+    """
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return transport.open_channel("direct-tcpip", to, ("127.0.0.1", 0), timeout=timeout)
+        except paramiko.SSHException as error:
+            if not _taken(transport, error) or time.monotonic() > end:
+                raise
+
+
 class Sessions:
     """Opens session channels; safe to use from threads.
 
@@ -62,17 +78,18 @@ class Sessions:
                 self._open += 1
             try:
                 return self._transport.open_session(timeout=15)
-            except paramiko.ChannelException as error:
+            except BaseException as error:
                 others = self._ended()
+                if not isinstance(error, paramiko.ChannelException) and not _taken(
+                    self._transport, error
+                ):
+                    raise
                 if others:
                     self._most = min(self._most, others)
                 elif time.monotonic() > end:
-                    raise NoSession(error.text) from error
+                    raise NoSession(getattr(error, "text", str(error))) from error
                 else:
                     time.sleep(0.05)
-            except BaseException:
-                self._ended()
-                raise
 
     def _ended(self) -> int:
         """Count a session out; return how many are left."""
@@ -80,3 +97,13 @@ class Sessions:
             self._open -= 1
             self._changed.notify()
             return self._open
+
+
+def _taken(transport: Transport, error: BaseException) -> bool:
+    """Whether a channel was refused for a reason that another thread has taken away.
+
+    paramiko keeps one error for all that open channels at a time; who finds none gets
+    an SSHException that names no reason, over a connection that is well.
+    """
+    named = str(error).startswith("Timeout")
+    return type(error) is paramiko.SSHException and transport.is_active() and not named

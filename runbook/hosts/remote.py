@@ -23,7 +23,7 @@ import paramiko
 
 from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, RunbookError
-from runbook.hosts.channels import NoSession, Sessions
+from runbook.hosts.channels import NoSession, Sessions, tunnel
 from runbook.hosts.ssh import close, connect, listen_for_life
 
 if TYPE_CHECKING:
@@ -188,9 +188,7 @@ class _Link:
 
     def tunnel(self, address: Address, timeout: float) -> Channel:
         try:
-            return self._transport.open_channel(
-                "direct-tcpip", (address.host, address.port), ("127.0.0.1", 0), timeout=timeout
-            )
+            return tunnel(self._transport, (address.host, address.port), timeout)
         except paramiko.ChannelException as error:
             if error.code == PROHIBITED:
                 raise Refusal(
