@@ -277,7 +277,7 @@ def watch(
     | {
         "json": "one JSON object a line: alerts and rates as they come, the document at the end",
         "dry-run": "show exactly what the hosts would be asked",
-        "hours": "how long, from the newest run on that changed the database here",
+        "hours": "how long, from the newest run on that changed the database here; else 24",
         "once": "read what is new since the last time, judge, and end: for a scheduler",
         "fresh": "forget what was followed so far, and read the baseline again",
     },
@@ -288,7 +288,7 @@ def monitor(
     json: bool = False,
     dry_run: bool = False,
     full: bool = False,
-    hours: str = "24",
+    hours: str = "",
     once: bool = False,
     fresh: bool = False,
 ) -> None:
@@ -324,6 +324,7 @@ def rollback(
         "release": "deploy this branch, tag or commit as well",
         "triggers": "make the change's append-only triggers as well",
         "event": "what validate tries the application's job on",
+        "hours": "follow the logs for so long at the end; the lock is given back before",
     },
 )
 def run(
@@ -341,6 +342,7 @@ def run(
     release: str = "",
     triggers: bool = False,
     event: str = "",
+    hours: str = "",
     outside_window: str = "",
 ) -> None:
     """The whole maintenance window: every phase in order, one plan, one confirmation."""
@@ -360,6 +362,7 @@ def run(
         release=release,
         triggers=triggers,
         event=event,
+        hours=hours,
         outside_window=outside_window,
     )
 

@@ -80,7 +80,9 @@ def execute(plan: Plan, run: Run) -> Outcome:
             run.tell(StepFinished(number, step, Outcome.OK, 0.0, step.found))
             continue
         if outcome is Outcome.FAILED and (
-            step.changes or isinstance(step, Ask) or (skipped and isinstance(step, Compare))
+            step.changes
+            or isinstance(step, Ask | Follow)
+            or (skipped and isinstance(step, Compare))
         ):
             skipped = skipped or step.changes
             run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))

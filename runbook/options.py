@@ -33,7 +33,7 @@ class Options:
     answer: tuple[str, ...] = ()
     triggers: bool = False
     remove: bool = False
-    hours: str = "24"
+    hours: str = ""
     release: str = ""
     outside_window: str = ""
     install: bool = False

@@ -43,6 +43,7 @@ def left_out(options: Options) -> dict[str, str]:
         ("deploy", f"--release={options.release}" if options.release else ""),
         ("triggers", "--triggers" if options.triggers else ""),
         ("validate", f"--event={options.event}" if options.event else ""),
+        ("monitor", f"--hours={options.hours}" if options.hours else ""),
     ):
         if given and phase in why:
             raise UsageError(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,10 @@ import yaml
 from runbook.errors import UsageError
 from runbook.options import Options
 from runbook.order import ORDER, left_out
+from sandbox.processes import wait_until
 from sandbox.releases import FIRST
 from sandbox.sandbox import Sandbox
+from tests import logs
 from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, Ran, bench
 from tests.terminal import CTRL_C, answered
 
@@ -136,6 +139,36 @@ def test_after_a_failed_check_nobody_is_asked(mariadb: Sandbox, tmp_path: Path) 
     assert ran.status == 1
     (asked,) = (step for step in ran.document["steps"] if step["kind"] == "ask")
     assert asked["outcome"] == "skipped"
+
+
+def test_the_logs_are_followed_without_the_lock(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A window that ends with the logs shuts nobody out meanwhile, and stops as monitor does."""
+    place = logs.place(mariadb, tmp_path)
+    for host in logs.HOSTS:
+        logs.log(tmp_path, host).write_text(logs.history(1, 2))
+    assert "--hours" in skipped(place.run("run", dry_run=True))["monitor"]
+    with place.start("run", "--env=test", "--hours=1") as process:
+        kept = tmp_path / ".runbook" / "test" / "monitor" / "watch.json"
+        assert wait_until(lambda: kept.exists() or process.poll() is not None, 60)
+        assert mariadb.query("SELECT IS_USED_LOCK('runbook:vaulteer')") == [(None,)]
+        ended = "SELECT outcome FROM vaulteer.runbook_ledger WHERE entry = 'run' AND phase = 'run'"
+        assert place.run("export").status == 0
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 130, out
+    assert "stopped following" in out
+    assert mariadb.query(ended)[0] == ("changed",)
+
+
+def test_the_logs_are_not_followed_after_a_failed_check(mariadb: Sandbox, tmp_path: Path) -> None:
+    """What is not as it should be is told at once, not after a day."""
+    place = logs.place(mariadb, tmp_path)
+    for host in logs.HOSTS:
+        logs.log(tmp_path, host).write_text(logs.history(1, 2))
+    ran = place.run("run", hours="24", skip=("migrate: to see verify fail",))
+    assert ran.status == 1
+    assert ran.document["steps"][-1]["outcome"] == "skipped"
+    assert ran.document["steps"][-1]["kind"] == "follow"
 
 
 @pytest.mark.wide

@@ -12,6 +12,7 @@ from runbook.phases import (
     backup,
     deploy,
     migrate,
+    monitor,
     smoke,
     triggers,
     validate,
@@ -115,6 +116,8 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
     if "validate" not in why:
         proven = "triggers" in parts and bool(parts["triggers"].steps)
         parts["validate"] = _validate(site, environment, change, options.event, proven=proven)
+    if "monitor" not in why:
+        parts["monitor"] = _monitor(site, options)
     return {name: parts.get(name, Part(without=why.get(name, ""))) for name in ORDER}
 
 
@@ -182,6 +185,17 @@ def _unsaved(
     detail = f"left out ({why['backup']}), and the migration would change the database"
     advice = f"invoke backup --env={environment.name} takes one."
     return (Finding("backup", environment.backup.host, Level.WARNING, detail, advice),)
+
+
+def _monitor(site: Site, options: Options) -> Part:
+    """Return the following of the logs, for as long as was asked for."""
+    if not options.hours:
+        return Part(without="not asked for: --hours=24 follows the logs for a day")
+    wanted = replace(options, fresh=False)  # that is about the backup here
+    return Part(
+        monitor.steps(site.environment, wanted),
+        monitor.findings(site.environment, monitor.look(site, wanted)),
+    )
 
 
 def _skip(environment: Environment, phase: str, reason: str) -> Skip:

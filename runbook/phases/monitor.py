@@ -24,7 +24,7 @@ logs:
   api: {role: app, file: /var/log/shop/api.log}
   worker: {role: worker, unit: shop-worker}
   web: {role: app, command: "docker logs --since {since} --timestamps web 2>&1"}"""
-MOST_HOURS = 24 * 14
+HOURS, MOST_HOURS = 24, 24 * 14
 LITTLE = 1 << 16
 """Bytes of a log that a look asks for."""
 
@@ -130,7 +130,7 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
 def hours(options: Options) -> float:
     """Return how long to follow. Raises UsageError for what is no number of hours."""
     try:
-        given = float(options.hours)
+        given = float(options.hours or HOURS)
     except ValueError:
         given = 0.0
     if not 0 < given <= MOST_HOURS:
