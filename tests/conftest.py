@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 
 from sandbox.programs import Flavour, why_not
@@ -20,7 +21,16 @@ from sandbox.sandbox import Sandbox
 sys.dont_write_bytecode = False
 """Invoke keeps no bytecode of what it imports; a hundred commands shall find ours."""
 
+hypothesis.settings.register_profile("loaded", deadline=None)
+hypothesis.settings.load_profile("loaded")
+"""Servers start beside the properties: how long an example takes says nothing of it."""
+
 FLAVOURS: tuple[Flavour, ...] = ("mariadb", "mysql")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return two workers a core: they wait for servers and hosts half of their time."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(scope="session")
