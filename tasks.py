@@ -1,376 +1,219 @@
-"""The commands: each a few lines. `invoke --list` shows them, `invoke --help TASK` explains one."""
+"""The commands: `invoke --list` shows them, `invoke --help TASK` explains one.
+
+A phase is declared by its flags; it is carried out by what `runbook.command.commands` has of
+its name.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from invoke.collection import Collection
 from invoke.context import Context
 from invoke.exceptions import Exit
-from invoke.tasks import task
+from invoke.tasks import Task, task
 
 from runbook.options import Options
 from sandbox.tasks import sandbox
 
 HERE = Path(__file__).resolve().parent
 
+
+class Flag(NamedTuple):
+    """What a flag of a command is for, and its default, which says its type."""
+
+    help: str
+    default: str | bool | list[str] | None = False
+
+
 READ = {
-    "env": "environment of inventory.yaml",
-    "json": "one JSON document on standard output, and nothing else there",
+    "env": Flag("environment of inventory.yaml", None),
+    "json": Flag("one JSON document on standard output, and nothing else there"),
 }
 CHANGE = READ | {
-    "dry-run": "show exactly what would happen; nothing can be written",
-    "plan": "run only the plan to which a preview gave this digest",
+    "dry_run": Flag("show exactly what would happen; nothing can be written"),
+    "full": Flag("with --dry-run: this program's own host scripts whole, not only named"),
+    "plan": Flag("run only the plan to which a preview gave this digest", None),
 }
-FULL = {"full": "with --dry-run: this program's own host scripts whole, not only named"}
-OUTSIDE = {"outside-window": "change things although no window is open, for this reason"}
-command = {"positional": (), "auto_shortflags": False}
+OUTSIDE = {"outside_window": Flag("change things although no window is open, for this reason", "")}
+FIELDS = {"json": "as_json", "from_": "first", "until": "last"}
+"""The fields of `Options` that are not called like their flag."""
 
 
-@task(**command, help=READ)
-def status(c: Context, env: str | None = None, json: bool = False) -> None:
-    """Where the environment stands, and the next command to type."""
-    _run(c, "status", env, json)
+def phase(name: str, about: str, flags: dict[str, Flag]) -> Task[Callable[..., None]]:
+    """Return the task that carries out the phase `name`; `about` is its help."""
+
+    def body(c: Context, **given: Any) -> None:
+        # What it needs is imported only now, so that --list is quick.
+        from runbook.command.commands import COMMANDS  # noqa: PLC0415
+        from runbook.command.session import main  # noqa: PLC0415
+
+        env = given.pop("env")
+        # Invoke's own --dry runs the bodies of tasks all the same: take it as ours.
+        given["dry_run"] = bool(given.get("dry_run") or c.config.run.dry)
+        fields: dict[str, Any] = {
+            FIELDS.get(flag, flag): tuple(value) if isinstance(value, list) else value
+            for flag, value in given.items()
+        }
+        _leave(main(COMMANDS[name], env, Options(**fields), HERE, typed=True))
+
+    body.__signature__ = Signature(  # type: ignore[attr-defined]
+        [Parameter("c", Parameter.POSITIONAL_OR_KEYWORD)]
+        + [
+            Parameter(flag, Parameter.KEYWORD_ONLY, default=said.default)
+            for flag, said in flags.items()
+        ]
+    )
+    body.__doc__ = about
+    return Task(
+        body,
+        name=name,
+        positional=(),
+        auto_shortflags=False,
+        iterable=[flag for flag, said in flags.items() if isinstance(said.default, list)],
+        help={flag.strip("_").replace("_", "-"): said.help for flag, said in flags.items()},
+    )
 
 
-@task(**command, help=READ | {"dry-run": "the same: preflight only looks"})
-def preflight(
-    c: Context, env: str | None = None, json: bool = False, dry_run: bool = False
-) -> None:
-    """Check hosts, database, grants, space and health; changes nothing."""
-    _run(c, "preflight", env, json, dry_run=dry_run)
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | {
-        "fetch": "bring the dump to this machine as well, checksum compared",
-        "fresh": "dump even when a verified backup is young enough",
-    },
-)
-def backup(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    fetch: bool = False,
-    fresh: bool = False,
-) -> None:
-    """Dump the database on its backup host, verify the dump, keep the newest."""
-    _run(c, "backup", env, json, dry_run=dry_run, full=full, plan=plan, fetch=fetch, fresh=fresh)
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | {
-        "backup": "name of the dump, or latest",
-        "into": "name of the new database; an existing one is never touched",
-    },
-)
-def restore(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    backup: str = "latest",
-    into: str = "",
-) -> None:
-    """Load a backup into a new database and compare it with its manifest."""
-    _run(c, "restore", env, json, dry_run=dry_run, full=full, plan=plan, backup=backup, into=into)
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | OUTSIDE
-    | {"release": "branch, tag, commit or digest to run on every host"},
-)
-def deploy(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    release: str = "",
-    outside_window: str = "",
-) -> None:
-    """Bring a release to the application's hosts, one batch after the other."""
-    _run(
-        c,
+PHASES = (
+    phase("status", "Where the environment stands, and the next command to type.", READ),
+    phase(
+        "preflight",
+        "Check hosts, database, grants, space and health; changes nothing.",
+        READ | {"dry_run": Flag("the same: preflight only looks")},
+    ),
+    phase(
+        "backup",
+        "Dump the database on its backup host, verify the dump, keep the newest.",
+        CHANGE
+        | {
+            "fetch": Flag("bring the dump to this machine as well, checksum compared"),
+            "fresh": Flag("dump even when a verified backup is young enough"),
+        },
+    ),
+    phase(
+        "restore",
+        "Load a backup into a new database and compare it with its manifest.",
+        CHANGE
+        | {
+            "backup": Flag("name of the dump, or latest", "latest"),
+            "into": Flag("name of the new database; an existing one is never touched", ""),
+        },
+    ),
+    phase(
         "deploy",
-        env,
-        json,
-        dry_run=dry_run,
-        full=full,
-        plan=plan,
-        release=release,
-        outside_window=outside_window,
-    )
-
-
-@task(
-    **command,
-    help=CHANGE | FULL | OUTSIDE | {"fresh": "take a new backup even when one is young enough"},
-)
-def migrate(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    fresh: bool = False,
-    outside_window: str = "",
-) -> None:
-    """Preflight, backup, migrate and verify: one plan, one digest, one confirmation."""
-    _run(
-        c,
+        "Bring a release to the application's hosts, one batch after the other.",
+        CHANGE
+        | OUTSIDE
+        | {"release": Flag("branch, tag, commit or digest to run on every host", "")},
+    ),
+    phase(
         "migrate",
-        env,
-        json,
-        dry_run=dry_run,
-        full=full,
-        plan=plan,
-        fresh=fresh,
-        outside_window=outside_window,
-    )
-
-
-@task(**command, help=READ | {"dry-run": "show the checks instead of running them"})
-def verify(c: Context, env: str | None = None, json: bool = False, dry_run: bool = False) -> None:
-    """Run the change's checks; the exit status says whether all hold."""
-    _run(c, "verify", env, json, dry_run=dry_run)
-
-
-@task(**command, help=CHANGE | FULL | OUTSIDE)
-def smoke(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    outside_window: str = "",
-) -> None:
-    """Run the application's integration tests on a host, counted from their own report."""
-    _run(
-        c, "smoke", env, json, dry_run=dry_run, full=full, plan=plan, outside_window=outside_window
-    )
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | {"event": "what the application's job is tried on; else something small and due"},
-)
-def validate(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    event: str = "",
-) -> None:
-    """Prove the change in use: its checks, its history, a job of the application."""
-    _run(c, "validate", env, json, dry_run=dry_run, full=full, plan=plan, event=event)
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | {
-        "fetch": "bring the files to this machine as well, checksums compared",
-        "fresh": "export again even when an export of exactly these rows exists",
-    },
-)
-def export(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    fetch: bool = False,
-    fresh: bool = False,
-) -> None:
-    """Write the rows that a rollback would destroy to files, in one snapshot."""
-    _run(c, "export", env, json, dry_run=dry_run, full=full, plan=plan, fetch=fetch, fresh=fresh)
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | OUTSIDE
-    | {"remove": "remove the triggers that this program made, instead"},
-)
-def triggers(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    remove: bool = False,
-    outside_window: str = "",
-) -> None:
-    """Make the change's triggers and prove that they hold; --remove is the undo."""
-    _run(
-        c,
+        "Preflight, backup, migrate and verify: one plan, one digest, one confirmation.",
+        CHANGE | OUTSIDE | {"fresh": Flag("take a new backup even when one is young enough")},
+    ),
+    phase(
+        "verify",
+        "Run the change's checks; the exit status says whether all hold.",
+        READ | {"dry_run": Flag("show the checks instead of running them")},
+    ),
+    phase(
+        "smoke",
+        "Run the application's integration tests on a host, counted from their own report.",
+        CHANGE | OUTSIDE,
+    ),
+    phase(
         "triggers",
-        env,
-        json,
-        dry_run=dry_run,
-        full=full,
-        plan=plan,
-        remove=remove,
-        outside_window=outside_window,
-    )
-
-
-@task(
-    **command,
-    help=CHANGE
-    | FULL
-    | {
-        "install": "put the scan on its host, take the baseline, and let the host run it",
-        "remove": "take all of it away from that host",
-        "once": "scan now, for another scheduler; exit status 1 is an alert",
-        "accept": "take the rows that the last scan found for what they are to be",
-    },
-)
-def watch(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    install: bool = False,
-    remove: bool = False,
-    once: bool = False,
-    accept: bool = False,
-) -> None:
-    """Say what the last scan of append-only rows found; overdue is an alert (status 1) too."""
-    chosen = {"install": install, "remove": remove, "once": once, "accept": accept}
-    _run(c, "watch", env, json, dry_run=dry_run, full=full, plan=plan, **chosen)
-
-
-@task(
-    **command,
-    help=READ
-    | FULL
-    | {
-        "json": "one JSON object a line: alerts and rates as they come, the document at the end",
-        "dry-run": "show exactly what the hosts would be asked",
-        "hours": "how long, from the newest run on that changed the database here; else 24",
-        "once": "read what is new since the last time, judge, and end: for a scheduler",
-        "fresh": "forget what was followed so far, and read the baseline again",
-    },
-)
-def monitor(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    hours: str = "",
-    once: bool = False,
-    fresh: bool = False,
-) -> None:
-    """Follow the logs: alert on spikes and new errors, and say whether the window may be closed."""
-    _run(c, "monitor", env, json, dry_run=dry_run, full=full, hours=hours, once=once, fresh=fresh)
-
-
-@task(**command, help=CHANGE | FULL)
-def rollback(
-    c: Context,
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-) -> None:
-    """Undo exactly what migrate added; refuses without an export of the present rows."""
-    _run(c, "rollback", env, json, dry_run=dry_run, full=full, plan=plan)
-
-
-@task(
-    **command,
-    iterable=["skip", "answer"],
-    help=CHANGE
-    | FULL
-    | OUTSIDE
-    | {
-        "from": "first phase; what comes before it is left out",
-        "until": "last phase; what comes after it is left out",
-        "skip": 'a phase to leave out and why, as "smoke: no test data"; may be repeated',
-        "answer": 'a manual step answered beforehand, as "snapshot: snap-12"; may be repeated',
-        "fresh": "take a new backup even when one is young enough",
-        "release": "deploy this branch, tag or commit as well",
-        "triggers": "make the change's append-only triggers as well",
-        "event": "what validate tries the application's job on",
-        "hours": "follow the logs for so long at the end; the lock is given back before",
-    },
-)
-def run(
-    c: Context,
-    skip: list[str],
-    answer: list[str],
-    env: str | None = None,
-    json: bool = False,
-    dry_run: bool = False,
-    full: bool = False,
-    plan: str | None = None,
-    from_: str = "",
-    until: str = "",
-    fresh: bool = False,
-    release: str = "",
-    triggers: bool = False,
-    event: str = "",
-    hours: str = "",
-    outside_window: str = "",
-) -> None:
-    """The whole maintenance window: every phase in order, one plan, one confirmation."""
-    _run(
-        c,
+        "Make the change's triggers and prove that they hold; --remove is the undo.",
+        CHANGE | OUTSIDE | {"remove": Flag("remove the triggers that this program made, instead")},
+    ),
+    phase(
+        "watch",
+        "Say what the last scan of append-only rows found; overdue is an alert (status 1) too.",
+        CHANGE
+        | {
+            "install": Flag("put the scan on its host, take the baseline, and let the host run it"),
+            "remove": Flag("take all of it away from that host"),
+            "once": Flag("scan now, for another scheduler; exit status 1 is an alert"),
+            "accept": Flag("take the rows that the last scan found for what they are to be"),
+        },
+    ),
+    phase(
+        "validate",
+        "Prove the change in use: its checks, its history, a job of the application.",
+        CHANGE
+        | {
+            "event": Flag(
+                "what the application's job is tried on; else something small and due", ""
+            )
+        },
+    ),
+    phase(
+        "monitor",
+        "Follow the logs: alert on spikes and new errors, "
+        "and say whether the window may be closed.",
+        {flag: said for flag, said in CHANGE.items() if flag != "plan"}
+        | {
+            "json": Flag(
+                "one JSON object a line: alerts and rates as they come, the document at the end"
+            ),
+            "dry_run": Flag("show exactly what the hosts would be asked"),
+            "hours": Flag(
+                "how long, from the newest run on that changed the database here; else 24", ""
+            ),
+            "once": Flag("read what is new since the last time, judge, and end: for a scheduler"),
+            "fresh": Flag("forget what was followed so far, and read the baseline again"),
+        },
+    ),
+    phase(
+        "export",
+        "Write the rows that a rollback would destroy to files, in one snapshot.",
+        CHANGE
+        | {
+            "fetch": Flag("bring the files to this machine as well, checksums compared"),
+            "fresh": Flag("export again even when an export of exactly these rows exists"),
+        },
+    ),
+    phase(
+        "rollback",
+        "Undo exactly what migrate added; refuses without an export of the present rows.",
+        CHANGE,
+    ),
+    phase(
         "run",
-        env,
-        json,
-        dry_run=dry_run,
-        full=full,
-        plan=plan,
-        first=from_,
-        last=until,
-        skip=tuple(skip),
-        answer=tuple(answer),
-        fresh=fresh,
-        release=release,
-        triggers=triggers,
-        event=event,
-        hours=hours,
-        outside_window=outside_window,
-    )
+        "The whole maintenance window: every phase in order, one plan, one confirmation.",
+        CHANGE
+        | OUTSIDE
+        | {
+            "from_": Flag("first phase; what comes before it is left out", ""),
+            "until": Flag("last phase; what comes after it is left out", ""),
+            "skip": Flag(
+                'a phase to leave out and why, as "smoke: no test data"; may be repeated', []
+            ),
+            "answer": Flag(
+                'a manual step answered beforehand, as "snapshot: snap-12"; may be repeated', []
+            ),
+            "fresh": Flag("take a new backup even when one is young enough"),
+            "release": Flag("deploy this branch, tag or commit as well", ""),
+            "triggers": Flag("make the change's append-only triggers as well"),
+            "event": Flag("what validate tries the application's job on", ""),
+            "hours": Flag(
+                "follow the logs for so long at the end; the lock is given back before", ""
+            ),
+        },
+    ),
+)
 
 
 @task(
-    **command,
-    help=READ
-    | {
+    positional=(),
+    auto_shortflags=False,
+    help={
+        "env": READ["env"].help,
+        "json": READ["json"].help,
         "run": "name of the run; else the latest one",
         "markdown": "as text for a ticket",
         "output": "file to write, - for standard output; else one in .runbook/ENV/reports/",
@@ -389,38 +232,27 @@ def report(
 
     if c.config.run.dry:
         raise Exit("report only writes a file here: type it without --dry", code=2)
-    code = main(env, HERE, run=run, markdown=markdown, output=output, as_json=json)
-    if code:
-        raise Exit(code=code)
+    _leave(main(env, HERE, run=run, markdown=markdown, output=output, as_json=json))
 
 
-@task(**command, help=READ)
+@task(
+    positional=(),
+    auto_shortflags=False,
+    help={"env": READ["env"].help, "json": READ["json"].help},
+)
 def notify(c: Context, env: str | None = None, json: bool = False) -> None:
     """Send a trial notice to everybody whom runs of the environment tell."""
-    from runbook.notify import main  # noqa: PLC0415
+    from runbook.command.notify import main  # noqa: PLC0415
 
     if c.config.run.dry:
         raise Exit("notify only sends: type it without --dry", code=2)
-    code = main(env, HERE, as_json=json)
-    if code:
-        raise Exit(code=code)
+    _leave(main(env, HERE, as_json=json))
 
 
-def _run(c: Context, name: str, env: str | None, json: bool, **options: Any) -> None:
-    """Start a command; what it needs is imported only now, so that --list is quick."""
-    from runbook.commands import COMMANDS  # noqa: PLC0415
-    from runbook.session import main  # noqa: PLC0415
-
-    # Invoke's own --dry runs the bodies of tasks all the same: take it as ours.
-    dry_run = bool(options.pop("dry_run", False) or c.config.run.dry)
-    chosen = Options(dry_run=dry_run, as_json=json, **options)
-    code = main(COMMANDS[name], env, chosen, HERE, typed=True)
-    if code:
-        raise Exit(code=code)
+def _leave(status: int) -> None:
+    """End the process with an exit status, if it is not 0."""
+    if status:
+        raise Exit(code=status)
 
 
-namespace = Collection(
-    *(status, preflight, backup, restore, deploy, migrate, verify, smoke, triggers, watch),
-    *(validate, monitor, export, rollback, run, report, notify),
-)
-namespace.add_collection(sandbox, "sandbox")
+namespace = Collection(*PHASES, report, notify, sandbox=sandbox)

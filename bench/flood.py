@@ -19,8 +19,8 @@ import time
 from pathlib import Path
 
 from runbook import inventory
-from runbook.hosts import logs
 from runbook.hosts.remote import Hosts
+from runbook.monitor import asking as logs
 from runbook.monitor import sources
 from runbook.monitor.watch import Watch
 from runbook.perform.following import LEAST, begin, length_after

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from enum import Enum, StrEnum
 
 from runbook.errors import Outcome
-from runbook.steps import Plan, Step
+from runbook.plan.plan import Plan
+from runbook.plan.steps import Step
 
 
 @dataclass(frozen=True)

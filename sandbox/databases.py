@@ -85,6 +85,11 @@ class DatabaseServer:
         process = recorded(self.folder)
         return process if process and process.alive() else None
 
+    def end(self, grace: float = 0.0) -> None:
+        """End the server if it runs: after `grace` seconds as a power cut would."""
+        if process := recorded(self.folder):
+            process.end(grace=grace)
+
     def connect(self, database: str | None = None) -> Connection[Cursor]:
         """Connect as the server's root."""
         import pymysql  # noqa: PLC0415 - `invoke --list` must not wait for it

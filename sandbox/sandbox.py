@@ -26,7 +26,6 @@ from sandbox.processes import (
     free_port,
     marked_processes,
     record,
-    recorded,
     this_process,
 )
 from sandbox.programs import Flavour
@@ -206,15 +205,11 @@ class Sandbox:
 
     def kill_database(self) -> None:
         """Kill the database server as a power cut would."""
-        process = recorded(self.database.folder)
-        if process:
-            process.end()
+        self.database.end()
 
     def restart_database(self) -> None:
         """Stop the database server if it runs, and start it on its data and port."""
-        process = recorded(self.database.folder)
-        if process:
-            process.end(grace=20.0)
+        self.database.end(grace=20.0)
         self.database.start()
 
     # The hosts

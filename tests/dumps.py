@@ -13,20 +13,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runbook import inventory
-from runbook.brake import Brake
+from runbook.command.executor import perform
 from runbook.database import lock
 from runbook.database.ledger import Ledger
 from runbook.errors import RunbookError
 from runbook.events import Event
-from runbook.executor import perform
-from runbook.gate import Gate
 from runbook.hosts import backups
 from runbook.hosts.jobs import client_options
 from runbook.options import Options
+from runbook.perform.brake import Brake
+from runbook.perform.run import Result, Run
 from runbook.phases import backup
-from runbook.run import Result, Run
+from runbook.plan.gate import Gate
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Job, Step
 from runbook.site import Site, opened
-from runbook.steps import Finding, Job, Level, Plan, Step
 from sandbox.inventory import Value
 from sandbox.processes import Process, marked_processes, wait_until
 from sandbox.sandbox import Sandbox

@@ -27,10 +27,12 @@ from runbook.events import (
     StepWaiting,
     TableRows,
 )
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Check, Statement
+from runbook.plan.steps import Command
 from runbook.report.folding import fold
 from runbook.report.page import Source, page
 from runbook.report.reading import lines
-from runbook.steps import Check, Command, Finding, Level, Plan, Statement
 from runbook.telling.journal import Journal
 
 START = "2026-11-22T02:00:00+00:00"

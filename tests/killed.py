@@ -13,12 +13,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from runbook.commands import COMMANDS
+from runbook.command.commands import COMMANDS
+from runbook.command.session import main
 from runbook.database.ledger import Ledger
 from runbook.errors import Outcome
 from runbook.events import StepFinished
 from runbook.options import Options
-from runbook.session import main
 from runbook.telling.journal import Journal
 
 

@@ -13,8 +13,8 @@ from runbook import inventory
 from runbook import site as sites
 from runbook.environment import Environment
 from runbook.phases import preflight
+from runbook.plan.plan import Finding, Level
 from runbook.site import Site
-from runbook.steps import Finding, Level
 from sandbox.inventory import Value
 from sandbox.sandbox import Sandbox
 

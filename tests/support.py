@@ -18,9 +18,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from runbook.commands import COMMANDS
+from runbook.command.commands import COMMANDS
+from runbook.command.session import main
 from runbook.options import Options
-from runbook.session import main
 from sandbox.sandbox import Sandbox
 
 MYSQL_IS_WIDE = pytest.mark.parametrize(

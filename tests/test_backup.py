@@ -18,7 +18,7 @@ from runbook.hosts import backups, jobs
 from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
-from runbook.steps import Command, Fetch, Inspect, Job
+from runbook.plan.steps import Command, Fetch, Inspect, Job
 from sandbox.processes import marked_processes, wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import (

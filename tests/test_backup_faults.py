@@ -16,7 +16,7 @@ from runbook.hosts import jobs
 from runbook.hosts.jobs import client_options
 from runbook.options import Options
 from runbook.phases import backup
-from runbook.steps import Job
+from runbook.plan.steps import Job
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import (

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from runbook.command.executor import perform
 from runbook.database.sessions import SqlError
 from runbook.errors import Outcome, StepFailed
-from runbook.executor import perform
 from runbook.options import Options
 from runbook.perform import statement
 from runbook.phases import migrate
-from runbook.steps import Chunks, Statement
+from runbook.plan.statements import Chunks, Statement
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import place

@@ -10,12 +10,13 @@ from typing import Any
 
 import pytest
 
-from runbook import gate as gates
 from runbook.environment import Environment
 from runbook.errors import Interrupted, Refusal
-from runbook.gate import Gate
 from runbook.inventory import load
-from runbook.steps import Command, Plan, Step
+from runbook.plan import gate as gates
+from runbook.plan.gate import Gate
+from runbook.plan.plan import Plan
+from runbook.plan.steps import Command, Step
 from sandbox.sandbox import Sandbox
 from tests.inventories import GOOD, mistakes_in, write
 from tests.support import bench

@@ -11,13 +11,13 @@ import jsonschema
 import pytest
 import yaml
 
+from runbook.application import Health
 from runbook.environment import (
     Address,
     Backup,
     Confirm,
     Database,
     Environment,
-    Health,
     Host,
     Policy,
     Secret,

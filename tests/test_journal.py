@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from runbook import counting
+from runbook.command import counting
 from runbook.errors import Outcome
 from runbook.events import Moment, RunFinished
 from runbook.telling.journal import Journal

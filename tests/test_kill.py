@@ -143,9 +143,9 @@ def test_a_killed_run_is_told_and_its_plan_may_go_on(mariadb: Sandbox, tmp_path:
 _DIES_WITH_PLAN = """
 import sys
 from pathlib import Path
-from runbook.commands import COMMANDS
+from runbook.command.commands import COMMANDS
 from runbook.options import Options
-from runbook.session import main
+from runbook.command.session import main
 from tests.killed import MOMENTS
 MOMENTS["before its ledger row is closed"]()
 main(COMMANDS["migrate"], "test", Options(as_json=True, plan=sys.argv[2]), Path(sys.argv[1]))

@@ -12,7 +12,7 @@ import yaml
 
 from runbook.errors import UsageError
 from runbook.options import Options
-from runbook.order import ORDER, left_out
+from runbook.plan.order import ORDER, left_out
 from sandbox.processes import wait_until
 from sandbox.releases import FIRST
 from sandbox.sandbox import Sandbox

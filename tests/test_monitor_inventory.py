@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runbook.environment import Environment, Log, Monitor
+from runbook.application import Log, Monitor
+from runbook.environment import Environment
 from runbook.inventory import load
 from tests.inventories import GOOD, mistakes_in, write
 

@@ -14,8 +14,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from runbook.monitor.lines import Severity
 from runbook.monitor.of_file import FileSource
+from runbook.monitor.places import Position
 from runbook.monitor.replies import Reply, Terms
-from runbook.monitor.rotation import SAMPLE, Position
+from runbook.monitor.rotation import SAMPLE
 
 LIVE = "api.log"
 TERMS = Terms(Severity.ERROR, Severity.ERROR)

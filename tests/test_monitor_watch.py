@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from runbook.environment import Monitor
+from runbook.application import Monitor
 from runbook.events import Alert, Measured
 from runbook.monitor import saved
 from runbook.monitor.groups import Groups

@@ -17,13 +17,13 @@ from typing import Any
 
 import pytest
 
-from runbook import notify
+from runbook.command import notify
 from runbook.environment import Environment, Occasion, Recipient, Secret
 from runbook.errors import Outcome, Refusal, UsageError
 from runbook.events import Alert, Event, Notified, RunFinished, RunStarted
 from runbook.inventory import load
+from runbook.plan.plan import Plan
 from runbook.report import command as report
-from runbook.steps import Plan
 from runbook.telling import notices
 from runbook.telling.notices import Notices
 from sandbox.sandbox import Sandbox

@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from runbook import inventory
+from runbook.plan.plan import Plan
+from runbook.plan.statements import Chunks
 from runbook.sql.text import is_read
-from runbook.steps import Chunks, Plan
 from runbook.telling import render
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from runbook.commands import COMMANDS
+from runbook.command.commands import COMMANDS
+from runbook.command.session import main
 from runbook.options import Options
-from runbook.session import main
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, bench, lean
 

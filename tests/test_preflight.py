@@ -9,7 +9,7 @@ import pytest
 from runbook.errors import Refusal, RunbookError
 from runbook.hosts.remote import Finished
 from runbook.phases.preflight import hosts
-from runbook.steps import Level
+from runbook.plan.plan import Level
 from sandbox.sandbox import Sandbox
 from tests.looking import Place
 

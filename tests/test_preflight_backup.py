@@ -15,7 +15,7 @@ from runbook.database.sessions import parse_server
 from runbook.phases.preflight import disk, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.programs import Program
-from runbook.steps import Level
+from runbook.plan.plan import Level
 from runbook.units import age, size
 from sandbox.programs import database as database_programs
 from sandbox.programs import why_not

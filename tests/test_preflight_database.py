@@ -22,7 +22,7 @@ from runbook.options import Options
 from runbook.phases import preflight
 from runbook.phases.preflight import server
 from runbook.phases.preflight.activity import is_ddl
-from runbook.steps import Level
+from runbook.plan.plan import Level
 from sandbox.processes import recorded
 from sandbox.sandbox import Sandbox
 from tests.looking import Found, Place

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runbook.hosts.clients import ALWAYS
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 from sandbox.inventory import Value
 from sandbox.programs import database as database_programs
 from sandbox.sandbox import Sandbox

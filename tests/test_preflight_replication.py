@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from runbook.database import replication
-from runbook.steps import Level
+from runbook.plan.plan import Level
 from sandbox.databases import DatabaseServer
 from sandbox.inventory import Value
 from sandbox.processes import free_port

@@ -7,7 +7,7 @@ from pathlib import Path
 import pymysql
 import pytest
 
-from runbook.steps import Level
+from runbook.plan.plan import Level
 from sandbox.sandbox import Sandbox
 from tests.looking import Place
 

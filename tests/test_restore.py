@@ -11,8 +11,8 @@ import pytest
 from runbook.errors import Outcome, StepFailed, UsageError
 from runbook.options import Options
 from runbook.phases import backup, restore
+from runbook.plan.steps import Job
 from runbook.sql.text import quote_name
-from runbook.steps import Job
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import Background, Dump, Place, jobs_of, place, refused, the_job

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from runbook.database import guards
 from runbook.errors import Refusal
-from runbook.sql import guards
 from runbook.sql.change import SqlFile
 from runbook.sql.statements import split
 from sandbox.sandbox import Sandbox

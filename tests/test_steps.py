@@ -17,7 +17,9 @@ from runbook.errors import EXIT_STATUS, Outcome
 from runbook.events import Event, Looking, StepFinished, redact, redacting
 from runbook.hosts.remote import quote, script
 from runbook.perform.chunks import LEAST_WIDTH, next_width
-from runbook.steps import Check, Command, Finding, Level, Plan, Statement
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Check, Statement
+from runbook.plan.steps import Command
 from runbook.telling.journal import plain
 
 COMMAND = Command(phase="backup", title="look", where="db1", text="ls -l")

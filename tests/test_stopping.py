@@ -7,9 +7,10 @@ import signal
 import time
 from pathlib import Path
 
-from runbook.afterwards import after_error, reached
+from runbook.command.afterwards import after_error, reached
 from runbook.errors import Interrupted, Lost
-from runbook.steps import Plan, Statement
+from runbook.plan.plan import Plan
+from runbook.plan.statements import Statement
 from sandbox.processes import recorded
 from sandbox.sandbox import Sandbox
 from tests.support import bench

@@ -11,14 +11,17 @@ from pathlib import Path
 import pytest
 
 import tasks
-from runbook import estimates, inventory
-from runbook.afterwards import after_error
+from runbook import inventory
+from runbook.command.afterwards import after_error
 from runbook.environment import Environment
 from runbook.errors import Outcome, StepFailed
 from runbook.events import StepFinished, StepOutput, StepProgress, StepStarted
 from runbook.hosts import jobs
 from runbook.hosts.remote import script
-from runbook.steps import Command, Finding, Level, Plan, Statement
+from runbook.phases import estimates
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Statement
+from runbook.plan.steps import Command
 from runbook.telling import render
 from runbook.telling.console import Console
 from runbook.units import counted

@@ -17,14 +17,14 @@ from pathlib import Path
 import pytest
 
 from runbook import inventory
+from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.phases import watch as phase
+from runbook.plan.plan import Level
 from runbook.sql.change import load, read
-from runbook.steps import Level
 from runbook.watch import questions, texts, timetable
 from runbook.watch.host import Facts
-from runbook.watch.setting import Watch
 from sandbox.packages import Bundle, unpacked
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, Ran, bench

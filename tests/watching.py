@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.inventory import load
 from runbook.sql.change import load as load_change
 from runbook.watch import questions, texts
 from runbook.watch.host import Facts
-from runbook.watch.setting import Watch
 from sandbox.sandbox import Sandbox
 from tests.support import PROJECT, bench
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from runbook.database import ledger
+from runbook.database.book import read_book
 from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
@@ -53,7 +53,7 @@ def holder(session: Session, environment: Environment, ours: int | None = None) 
     connection = session.value(LOCK_HOLDER, (lock_name(environment),))
     if connection in {None, ours}:
         return ""
-    for run in reversed(ledger.read(session).runs):
+    for run in reversed(read_book(session).runs):
         if run.connection == connection and run.outcome is None:
             return (
                 f"{run.operator} on {run.host} since {run.started_at:.19} UTC "

@@ -23,6 +23,11 @@ UNION ALL SELECT CONCAT('constraint:', TABLE_NAME, '.', CONSTRAINT_NAME)
 UNION ALL SELECT CONCAT('trigger:', TRIGGER_NAME) FROM information_schema.TRIGGERS
  WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = %s"""
 
+TRANSACTIONS = """\
+SELECT COALESCE(e.TRANSACTIONS, 'NO') FROM information_schema.TABLES t
+ LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
+ WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = %s"""
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -60,6 +65,12 @@ def show_create(session: Session, table: str) -> str | None:
             return None
         raise
     return re.sub(r" AUTO_INCREMENT=\d+", "", as_text(rows[0][1]))
+
+
+def can_roll_back(session: Session, table: str) -> bool | None:
+    """Whether the table's engine has transactions; None where there is no such table."""
+    found = session.value(TRANSACTIONS, (table,))
+    return None if found is None else as_text(found) == "YES"
 
 
 def difference(expected: str | None, actual: str | None) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from runbook.environment import Deploy, Environment
+from runbook.application import Deploy
+from runbook.environment import Environment
 from runbook.errors import Refusal
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State

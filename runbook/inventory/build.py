@@ -8,12 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
+from runbook.application import Health
 from runbook.environment import (
     Address,
     Backup,
     Database,
     Environment,
-    Health,
     Host,
     Policy,
     Replica,

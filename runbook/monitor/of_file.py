@@ -8,10 +8,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from runbook.monitor import rotation
+from runbook.monitor import places, rotation
 from runbook.monitor.harvest import NOTHING, Harvest, Reading, harvest
+from runbook.monitor.places import File, Place, Position, Proof, Read
 from runbook.monitor.replies import Reply, Taken, Terms
-from runbook.monitor.rotation import SAMPLE, File, Place, Position, Proof, Read
+from runbook.monitor.rotation import SAMPLE
 
 PACKING = 10
 """What a packed file holds is taken for so many times its size."""
@@ -28,7 +29,7 @@ class FileSource:
         self.files: tuple[File, ...] = ()
         """Those of the last listing."""
         self._name = name
-        self._names = re.compile(rotation.names(name))
+        self._names = re.compile(places.names(name))
         self._history = history
         self._wanted: Read | None = None
         self._heads: dict[int, File] = {}

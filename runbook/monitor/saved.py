@@ -9,7 +9,7 @@ import typing
 from collections import Counter
 from dataclasses import dataclass
 
-from runbook.monitor.rotation import Position
+from runbook.monitor.places import Position
 from runbook.monitor.watch import Watch
 
 VERSION = 1

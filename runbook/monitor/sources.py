@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from runbook.environment import Environment, Log
+from runbook.application import Log
+from runbook.environment import Environment
 from runbook.hosts import jobs
 from runbook.hosts.remote import script
-from runbook.monitor import rotation
-from runbook.monitor.feeds import Feed
+from runbook.monitor import places
 from runbook.monitor.lines import Severity
 from runbook.monitor.of_command import CommandSource
 from runbook.monitor.of_file import FileSource
 from runbook.monitor.of_unit import UnitSource
+from runbook.monitor.places import Position
 from runbook.monitor.replies import Terms
-from runbook.monitor.rotation import Position
 from runbook.monitor.saved import Mark
+from runbook.plan.steps import Feed
 
 Source = FileSource | UnitSource | CommandSource
 
@@ -37,7 +38,7 @@ def text(log: Log, host: str) -> str:
         values: dict[str, jobs.Words] = {
             "folder": str(path.parent),
             "stem": path.name.partition("*")[0].rpartition(".")[0] or path.name.partition("*")[0],
-            "names": rotation.names(path.name),
+            "names": places.names(path.name),
         }
         return script(jobs.text(values, "log_file"))
     if log.unit is not None:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from runbook.environment import Monitor
+from runbook.application import Monitor
 from runbook.events import Alert, Measured, Rate
 from runbook.monitor.groups import Group, Groups, top
 from runbook.monitor.lines import Severity

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from runbook.errors import Interrupted, Outcome
-from runbook.run import Result, Run
-from runbook.steps import Ask
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Ask
 
 NO = {"", "n", "no"}
 

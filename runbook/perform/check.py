@@ -6,8 +6,8 @@ from runbook.database.schema import difference, show_create
 from runbook.database.sessions import Session, SqlError, as_text
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
-from runbook.run import Result, Run
-from runbook.steps import Check, Compare
+from runbook.perform.run import Result, Run
+from runbook.plan.statements import Check, Compare
 from runbook.units import counted
 
 COLUMNS = ("check_name", "expected", "actual")

@@ -8,9 +8,9 @@ from runbook.database.replication import lag
 from runbook.database.schema import shape
 from runbook.database.sessions import LockWait, SqlError, Value
 from runbook.errors import Outcome, StepFailed
-from runbook.run import Result, Run
+from runbook.perform.run import Result, Run
+from runbook.plan.statements import Chunks
 from runbook.sql.text import quote_name
-from runbook.steps import Chunks
 from runbook.units import counted
 
 FIRST_WIDTH = 1000

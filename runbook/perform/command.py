@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from runbook.errors import Outcome, StepFailed
 from runbook.hosts.remote import Finished
-from runbook.run import Result, Run
-from runbook.steps import Command, Expect
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Command, Expect
 
 
 def perform(step: Command, run: Run) -> Result:

@@ -23,8 +23,8 @@ from runbook.exports import tsv
 from runbook.exports.queries import Census, Query, Tally, identity
 from runbook.exports.saved import MANIFEST, PART, SCRIPT, File, Manifest
 from runbook.exports.survey import take_census
-from runbook.run import Result, Run
-from runbook.steps import Export
+from runbook.perform.run import Result, Run
+from runbook.plan.statements import Export
 from runbook.units import counted, size
 
 if TYPE_CHECKING:

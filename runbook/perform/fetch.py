@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from runbook.errors import Lost, Outcome, StepFailed
 from runbook.hosts import backups
 from runbook.hosts.backups import Manifest
-from runbook.run import Result, Run
-from runbook.steps import Fetch
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Fetch
 from runbook.units import size
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, BinaryIO
 from runbook.errors import Outcome, StepFailed
 from runbook.exports import saved as exports
 from runbook.exports.saved import MANIFEST, SCRIPT, Manifest
-from runbook.run import Result, Run
-from runbook.steps import FetchExport
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import FetchExport
 
 if TYPE_CHECKING:
     from paramiko import SFTPClient

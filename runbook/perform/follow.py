@@ -16,8 +16,8 @@ from runbook.monitor.watch import MINUTE, Watch, iso
 from runbook.perform import kept
 from runbook.perform.following import Following, adapted, begin
 from runbook.perform.kept import Kept
-from runbook.run import Result, Run
-from runbook.steps import Follow
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Follow
 from runbook.units import age
 
 TICK = 0.5

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 
 from runbook.environment import Environment
 from runbook.errors import RunbookError
-from runbook.hosts import logs
 from runbook.hosts.remote import Hosts
+from runbook.monitor import asking as logs
 from runbook.monitor import sources
-from runbook.monitor.feeds import Feed
 from runbook.monitor.saved import Mark, Saved
 from runbook.monitor.watch import Watch
+from runbook.plan.steps import Feed
 
 LEAST, MOST = 1 << 18, 1 << 23
 """Bytes that are asked for at once."""

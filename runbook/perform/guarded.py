@@ -8,8 +8,8 @@ from runbook.database.sessions import SqlError, TimeLimit
 from runbook.errors import Lost, StepFailed
 from runbook.perform import statement
 from runbook.perform.check import check_rows
-from runbook.run import Result, Run
-from runbook.steps import Guarded
+from runbook.perform.run import Result, Run
+from runbook.plan.statements import Guarded
 
 NOT_LOCKED = 1100
 

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from runbook.errors import Interrupted, Lost, Outcome, Refusal, StepFailed
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
-from runbook.run import Result, Run
-from runbook.steps import Job
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Job
 
 FIRST_WAIT, LONGEST_WAIT = 0.1, 2.0
 """Seconds between two looks at a job; they grow, since a short job should not wait for us."""

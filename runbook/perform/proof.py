@@ -7,9 +7,9 @@ import contextlib
 from runbook.database.sessions import LockWait, SqlError, as_text
 from runbook.errors import Lost, Outcome, StepFailed
 from runbook.events import CheckRow
+from runbook.perform.run import Result, Run
 from runbook.perform.statement import with_short_waits
-from runbook.run import Result, Run
-from runbook.steps import Proof
+from runbook.plan.statements import Proof
 
 SAFE = """\
 SELECT COUNT(*) FROM information_schema.TABLES t JOIN information_schema.ENGINES e

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from runbook.database import ledger
+from runbook.database.book import read_book
 from runbook.database.schema import shape
 from runbook.errors import Outcome, StepFailed
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
 from runbook.perform import job
-from runbook.run import Result, Run
-from runbook.steps import Runner
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Runner
 from runbook.units import listed
 
 
@@ -54,7 +55,7 @@ def _lines(step: Runner, run: Run) -> tuple[str, ...]:
 
 
 def _opened(step: Runner, run: Run) -> tuple[Opened, ...]:
-    book = ledger.read(run.writer)
+    book = read_book(run.writer)
     left = {e.target: e for e in book.leftovers(step.change) if e.of_runner}
     found = []
     for table in step.tables:

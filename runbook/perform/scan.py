@@ -6,8 +6,8 @@ import json
 
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
-from runbook.run import Result, Run
-from runbook.steps import Scan
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Scan
 
 ALERT = 1
 ROW = {

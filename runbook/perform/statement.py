@@ -10,8 +10,8 @@ from runbook.database.blockers import blockers
 from runbook.database.schema import Shape, shape
 from runbook.database.sessions import LockWait, SqlError
 from runbook.errors import Outcome, StepFailed
-from runbook.run import Result, Run
-from runbook.steps import Record, Statement
+from runbook.perform.run import Result, Run
+from runbook.plan.statements import Record, Statement
 
 
 def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = None) -> Result:

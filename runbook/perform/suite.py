@@ -11,8 +11,8 @@ from runbook.hosts import jobs, testreports
 from runbook.hosts.jobs import State
 from runbook.hosts.testreports import FAILED, PASSED, SKIPPED, Case, Report
 from runbook.perform import job
-from runbook.run import Result, Run
-from runbook.steps import Suite
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Suite
 
 TIMED_OUT, KILLED = 124, 137
 """How timeout(1) says that it asked the tests to end, and that it had to kill them."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from runbook.errors import Outcome, RunbookError
 from runbook.events import CheckRow
 from runbook.hosts.remote import Finished
-from runbook.run import Result, Run
-from runbook.steps import Survey
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Survey
 
 
 def perform(step: Survey, run: Run) -> Result:

@@ -10,8 +10,8 @@ from runbook.database.trials import last_row, subject
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.perform.check import check_rows
-from runbook.run import Result, Run
-from runbook.steps import Trial
+from runbook.perform.run import Result, Run
+from runbook.plan.statements import Trial
 
 
 def perform(step: Trial, run: Run) -> Result:

@@ -6,8 +6,8 @@ import time
 
 from runbook.errors import Lost, Outcome, Refusal, StepFailed
 from runbook.hosts.remote import Finished
-from runbook.run import Result, Run
-from runbook.steps import Wait
+from runbook.perform.run import Result, Run
+from runbook.plan.steps import Wait
 from runbook.units import age
 
 ENDED_BY_LIMIT = 124

@@ -9,13 +9,13 @@ from typing import TypeVar
 
 from runbook.environment import Environment
 from runbook.errors import RunbookError
-from runbook.hosts.dumphost import Facts as Dumps
 from runbook.hosts.jobs import State
 from runbook.options import Options
 from runbook.phases import backup, preflight, runner, wanted
+from runbook.phases.dumphost import Facts as Dumps
 from runbook.phases.wanted import Facts as Wanted
+from runbook.plan.plan import Finding, Level, Plan
 from runbook.site import Site
-from runbook.steps import Finding, Level, Plan
 
 T = TypeVar("T")
 

@@ -7,14 +7,15 @@ import math
 from concurrent.futures import ThreadPoolExecutor
 
 from runbook.environment import Environment
-from runbook.hosts import backups, dumphost, jobs
+from runbook.hosts import backups, jobs
 from runbook.hosts.backups import Backup
-from runbook.hosts.dumphost import Facts
 from runbook.hosts.remote import script
 from runbook.options import Options
-from runbook.phases import preflight
+from runbook.phases import dumphost, preflight
+from runbook.phases.dumphost import Facts
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Command, Fetch, Inspect, Job, Step
 from runbook.site import Site
-from runbook.steps import Command, Fetch, Finding, Inspect, Job, Level, Plan, Step
 from runbook.units import age, size
 
 PHASE = "backup"

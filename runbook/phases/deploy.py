@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from runbook.application import Deploy
 from runbook.database import lock
-from runbook.environment import Deploy, Environment
+from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
 from runbook.hosts import releases
 from runbook.hosts.releases import NAME, Release
 from runbook.options import Options
 from runbook.phases import turns
 from runbook.phases.turns import FETCH, Turn
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Step
 from runbook.site import Site
-from runbook.steps import Finding, Level, Plan, Step
 
 PHASE = turns.PHASE
 PARTS = (Turn.switched, Turn.settled, Turn.put_back, Turn.settled_back)

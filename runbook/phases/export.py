@@ -6,6 +6,8 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
+from runbook.database import guards
+from runbook.database.guards import Choice
 from runbook.database.sessions import Session, SqlError
 from runbook.database.settings import snapshot_settings
 from runbook.environment import Environment
@@ -16,11 +18,11 @@ from runbook.exports.saved import MANIFEST, SCRIPT, Saved
 from runbook.exports.survey import describe, take_census
 from runbook.options import Options
 from runbook.perform.export import CLOCK
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Export
+from runbook.plan.steps import FetchExport
 from runbook.site import Site
-from runbook.sql import guards
-from runbook.sql.guards import Choice
 from runbook.sql.sources import sources
-from runbook.steps import Export, FetchExport, Finding, Level, Plan
 from runbook.units import counted
 
 PHASE = "export"

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from runbook.database.ledger import Book
+from runbook.database.book import Book
 from runbook.database.schema import shape
 from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.phases import export
 from runbook.phases.export import Asked
+from runbook.plan.plan import Finding, Level
 from runbook.sql.text import quote_name, target
 from runbook.sql.tokens import tokenize
-from runbook.steps import Finding, Level
 from runbook.units import counted
 
 HARMLESS = {"INDEX", "KEY", "CONSTRAINT", "FOREIGN", "PRIMARY", "CHECK", "DEFAULT"}

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from runbook.environment import Environment, Manual
+from runbook.application import Manual
+from runbook.environment import Environment
 from runbook.options import Options
-from runbook.order import ORDER, left_out, named
 from runbook.phases import (
     ahead,
     backup,
@@ -18,9 +18,11 @@ from runbook.phases import (
     validate,
     verify,
 )
+from runbook.plan.order import ORDER, left_out, named
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Ask, Skip, Step
 from runbook.site import Site
 from runbook.sql.change import Change
-from runbook.steps import Ask, Finding, Level, Plan, Skip, Step
 
 PHASE = "run"
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from runbook import estimates
-from runbook.database.ledger import Book
+from runbook.database.book import Book
 from runbook.environment import Environment
 from runbook.hosts.jobs import State
 from runbook.options import Options
-from runbook.phases import ahead, backup, runner, verify
+from runbook.phases import ahead, backup, estimates, runner, verify
 from runbook.phases.wanted import Facts, Wanted, resumes
+from runbook.plan.plan import Plan
+from runbook.plan.statements import Chunks, Record, Statement
+from runbook.plan.steps import Step
 from runbook.site import Site
 from runbook.sql.change import Change
 from runbook.sql.text import algorithm
-from runbook.steps import Chunks, Plan, Record, Statement, Step
 from runbook.units import counted
 
 PHASE = "migrate"

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from runbook.database.recent import Recent, recent
 from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
-from runbook.hosts import logs
+from runbook.monitor import asking as logs
 from runbook.monitor import sources
-from runbook.monitor.feeds import Feed
 from runbook.monitor.of_file import FileSource
 from runbook.monitor.watch import OFF, iso
 from runbook.options import Options
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Feed, Follow
 from runbook.site import Site
-from runbook.steps import Finding, Follow, Level, Plan
 from runbook.units import age, counted, size
 
 PHASE = "monitor"

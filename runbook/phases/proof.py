@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from runbook.environment import Environment
+from runbook.plan.statements import Proof
 from runbook.sql import proofs
 from runbook.sql.proofs import Attempt
-from runbook.steps import Proof
 
 STATE = "runbook_state"
 DIAGNOSE = f"GET DIAGNOSTICS CONDITION 1 @{STATE} = RETURNED_SQLSTATE"

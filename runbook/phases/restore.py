@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from runbook.database.sessions import Session, as_text
 from runbook.environment import Environment
 from runbook.errors import UsageError
-from runbook.hosts import dumphost, jobs
+from runbook.hosts import jobs
 from runbook.hosts.backups import Backup, Manifest
-from runbook.hosts.dumphost import Facts
 from runbook.options import Options
+from runbook.phases import dumphost
 from runbook.phases.backup import EXAMINE, described
+from runbook.phases.dumphost import Facts
 from runbook.phases.preflight import grants, server
 from runbook.phases.preflight.needs import RESTORE, Account
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Job
 from runbook.site import Site
 from runbook.sql.text import quote_name
-from runbook.steps import Finding, Job, Level, Plan
 from runbook.units import age, size
 
 PHASE = "restore"

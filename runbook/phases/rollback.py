@@ -6,18 +6,20 @@ import dataclasses
 from dataclasses import dataclass
 
 from runbook.database import ledger
+from runbook.database.book import Book, read_book
 from runbook.database.dependents import Dependent, dependents
-from runbook.database.ledger import Book
+from runbook.database.guards import Choice, choose
 from runbook.database.settings import within
 from runbook.environment import Environment
 from runbook.options import Options
 from runbook.phases import export
 from runbook.phases.losses import Loss, brought, compared_before, findings, losses, unasked
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Check, Compare, Guarded, Record, Statement
+from runbook.plan.steps import Step
 from runbook.site import Site
 from runbook.sql.change import SqlFile
-from runbook.sql.guards import Choice, choose
 from runbook.sql.text import quote_name, quote_string, target
-from runbook.steps import Check, Compare, Finding, Guarded, Level, Plan, Record, Statement, Step
 
 PHASE = "rollback"
 STOP = "the application must not use these tables and columns any more: its statements would fail"
@@ -44,7 +46,7 @@ class Facts:
 def prepare(site: Site, _options: Options) -> Plan:
     """Look, and return the plan that brings the schema back to what it was before migrate."""
     environment, change = site.environment, site.change
-    book = ledger.read(site.reader)
+    book = read_book(site.reader)
     if not book.of(change.name):
         return Plan(environment.name, PHASE, change.name, (), (), (_nothing(book, change.name),))
     facts = look(site, book)

@@ -6,16 +6,17 @@ choices are what it is expected to do, not what is sent; verify decides.
 
 from __future__ import annotations
 
+from runbook.application import Runner as Own
 from runbook.environment import Environment
-from runbook.environment import Runner as Own
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
 from runbook.hosts.remote import typed
 from runbook.phases.wanted import Facts, Wanted
 from runbook.placeholders import fill
+from runbook.plan.plan import Finding, Level
+from runbook.plan.steps import Expect, Runner, Step
 from runbook.site import Site
 from runbook.sql.change import Change
-from runbook.steps import Expect, Finding, Level, Runner, Step
 from runbook.units import counted
 
 PHASE = "migrate"

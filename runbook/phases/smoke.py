@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runbook.application import Smoke
 from runbook.database import appendonly
 from runbook.database.appendonly import AppendOnly
-from runbook.environment import Environment, Smoke
+from runbook.environment import Environment
 from runbook.errors import Refusal, UsageError
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
@@ -16,8 +17,9 @@ from runbook.phases import wanted
 from runbook.phases.preflight import needs
 from runbook.phases.preflight.needs import Account
 from runbook.placeholders import PLACEHOLDER, fill
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Suite
 from runbook.site import Site
-from runbook.steps import Finding, Level, Plan, Suite
 from runbook.units import age
 
 PHASE = "smoke"

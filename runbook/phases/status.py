@@ -8,17 +8,17 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from runbook.database import lock
-from runbook.database.ledger import Book
+from runbook.database.book import Book
 from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError, StepFailed
 from runbook.exports import saved as exports
 from runbook.exports.saved import Saved
-from runbook.gate import Gate
 from runbook.options import Options
 from runbook.phases import backup, triggers, wanted, watch
 from runbook.phases.wanted import Wanted
+from runbook.plan.gate import Gate
+from runbook.plan.plan import Finding, Level, Plan
 from runbook.site import Site
-from runbook.steps import Finding, Level, Plan
 from runbook.units import age, counted, size
 
 

@@ -4,30 +4,29 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from runbook.database import bypasses, ledger, leftovers
+from runbook.database import bypasses, ledger
+from runbook.database.book import Book, read_book
 from runbook.database.bypasses import Bypasses
-from runbook.database.ledger import Book
+from runbook.database.guards import Choice, choose
+from runbook.database.schema import can_roll_back
 from runbook.database.sessions import Session, SqlError, as_text
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.options import Options
-from runbook.phases import proof, unstopped
+from runbook.phases import leftovers, proof, unstopped
 from runbook.phases.preflight import needs, server
 from runbook.phases.preflight.needs import Account
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Record, Statement
+from runbook.plan.steps import Step
 from runbook.site import Site
 from runbook.sql import proofs
 from runbook.sql.change import Change, SqlFile
-from runbook.sql.guards import Choice, choose
 from runbook.sql.proofs import Attempt
 from runbook.sql.text import leading_keywords, quote_name, quote_string, target, trigger
-from runbook.steps import Finding, Level, Plan, Record, Statement, Step
 
 PHASE = "triggers"
 SIGNAL = f"SIGNAL SQLSTATE '{proofs.SQLSTATE}' SET MESSAGE_TEXT = 'does SIGNAL work here'"
-THERE = """\
-SELECT COALESCE(e.TRANSACTIONS, 'NO') FROM information_schema.TABLES t
- LEFT JOIN information_schema.ENGINES e ON e.ENGINE = t.ENGINE
- WHERE t.TABLE_SCHEMA = DATABASE() AND t.TABLE_NAME = %s"""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def prepare(site: Site, options: Options) -> Plan:
     """Look, and return the plan that makes the triggers and proves them, or removes ours."""
     environment, change = site.environment, site.change
     refuse_without(change)
-    book = ledger.read(site.reader)
+    book = read_book(site.reader)
     mine = tuple(e for e in book.leftovers(change.name) if e.phase == PHASE)
     open_rows = leftovers.resolve(site.reader, environment, mine)
     facts = look(site)
@@ -101,7 +100,7 @@ def look(site: Site) -> Facts:
         _signals(session),
         choices,
         attempts,
-        {table: _can_roll_back(session, table) for table in every},
+        {table: can_roll_back(session, table) for table in every},
         tuple(bypasses.look(session, table) for table in guards),
     )
 
@@ -294,8 +293,3 @@ def _signals(session: Session) -> bool:
         session.execute(proof.DIAGNOSE)
         return as_text(session.value(f"SELECT @{proof.STATE}")) == proofs.SQLSTATE
     return False
-
-
-def _can_roll_back(session: Session, table: str) -> bool | None:
-    found = session.value(THERE, (table,))
-    return None if found is None else as_text(found) == "YES"

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from runbook.environment import Deploy, Environment
+from runbook.application import Deploy
+from runbook.environment import Environment
 from runbook.hosts import jobs, releases
 from runbook.hosts.releases import Release, Texts
-from runbook.steps import Command, Expect, Job, Step, Survey, Wait
+from runbook.plan.steps import Command, Expect, Job, Step, Survey, Wait
 
 PHASE = "deploy"
 FETCH = "fetch"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from runbook.database.bypasses import RIGHTS, Bypasses
+from runbook.plan.plan import Finding, Level
 from runbook.sql.text import quote_name
-from runbook.steps import Finding, Level
 
 
 def findings(where: str, ours: str, past: Bypasses) -> tuple[Finding, ...]:

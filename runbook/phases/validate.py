@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from runbook.application import Validation
 from runbook.database.sessions import SqlError
 from runbook.database.trials import subject
-from runbook.environment import Environment, Validation
+from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
 from runbook.options import Options
 from runbook.phases import proof, triggers, verify, watch
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Trial
+from runbook.plan.steps import Step
 from runbook.site import Site
 from runbook.sql.change import Change, SqlFile
 from runbook.sql.text import quote_string
-from runbook.steps import Finding, Level, Plan, Step, Trial
 
 PHASE = "validate"
 FILES = ("subject", "before", "after")

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from runbook.database.guards import CHUNK
 from runbook.environment import Environment
 from runbook.options import Options
 from runbook.phases.preflight import tables
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Check
 from runbook.site import Site
 from runbook.sql.change import Change, SqlFile
-from runbook.sql.guards import CHUNK
 from runbook.sql.text import user_variables
-from runbook.steps import Check, Finding, Level, Plan
 from runbook.units import counted
 
 PHASE = "verify"

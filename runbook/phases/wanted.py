@@ -5,18 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import takewhile
 
-from runbook.database import ledger, leftovers
+from runbook.database import guards
+from runbook.database.book import Book, Entry, read_book
 from runbook.database.dependents import replaced
-from runbook.database.ledger import Book, Entry
+from runbook.database.guards import CHUNK, Choice
 from runbook.database.sessions import Session, SqlError, TimeLimit, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
+from runbook.phases import leftovers
+from runbook.plan.plan import Finding, Level
+from runbook.plan.statements import Record
 from runbook.site import Site
-from runbook.sql import guards
 from runbook.sql.change import Change, SqlFile
-from runbook.sql.guards import CHUNK, Choice
 from runbook.sql.text import added_index, is_read, quote_name, target, user_variables, where_clause
-from runbook.steps import Finding, Level, Record
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class Facts:
 def look(site: Site) -> Facts:
     """Evaluate the migration's guards, count what is left, and read the ledger; read-only."""
     session, change = site.reader, site.change
-    book = ledger.read(session)
+    book = read_book(session)
     wanted = tuple(
         _look_at(session, file, choice)
         for file in change.migrate

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.hosts.remote import quote
 from runbook.options import Options
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.steps import Baseline, Command, Scan, Step
 from runbook.site import Site
-from runbook.steps import Baseline, Command, Finding, Level, Plan, Scan, Step
 from runbook.units import age
 from runbook.watch import host, obstacles, questions, texts
 from runbook.watch.host import Facts
 from runbook.watch.questions import Questions
-from runbook.watch.setting import Watch
 
 PHASE = "watch"
 WAYS = ("install", "remove", "once", "accept")

@@ -9,7 +9,7 @@ from io import TextIOWrapper
 from pathlib import Path
 
 from runbook import inventory
-from runbook.ending import attempt, exit_status, print_document
+from runbook.command.ending import attempt, exit_status, print_document
 from runbook.environment import Environment
 from runbook.errors import Outcome, Refusal, UsageError
 from runbook.inventory.mistakes import nearest

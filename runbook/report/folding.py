@@ -7,14 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from runbook.events import Moment
+from runbook.events import CheckRow, Moment
 from runbook.report.model import (
     BEGUN,
     NOT_NEEDED,
     NOT_REACHED,
     OUTCOMES,
     Alert,
-    Check,
     Finding,
     Notice,
     Point,
@@ -185,7 +184,7 @@ class _Folding:
             detail=value["detail"].text,
             output=_texts(value["output"]),
             checks=tuple(
-                Check(row["name"].text, row["expected"].text, row["actual"].text)
+                CheckRow(row["name"].text, row["expected"].text, row["actual"].text)
                 for row in value["checks"].items
             ),
         )

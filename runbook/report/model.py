@@ -5,25 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
+from runbook.events import CheckRow
+
 BEGUN = "not ended"
 NOT_REACHED = "not reached"
 NOT_NEEDED = "not needed"
 OUTCOMES = ("ok", "changed", "skipped", "refused", "failed", "unknown", "stopped")
 BAD = frozenset({"refused", "failed", "unknown", "stopped"})
-
-
-@dataclass(frozen=True)
-class Check:
-    """One comparison that a step made."""
-
-    name: str
-    expected: str
-    actual: str
-
-    @property
-    def holds(self) -> bool:
-        """Whether actual is what was expected."""
-        return self.expected == self.actual
 
 
 @dataclass(frozen=True)
@@ -58,7 +46,7 @@ class Step:
     ended: datetime | None = None
     seconds: float | None = None
     detail: str = ""
-    checks: tuple[Check, ...] = ()
+    checks: tuple[CheckRow, ...] = ()
     output: tuple[str, ...] = ()
     waits: tuple[Wait, ...] = ()
     progress: str = ""
@@ -158,7 +146,7 @@ class Run:
     unknown: tuple[tuple[str, int], ...] = ()
 
     @property
-    def checks(self) -> tuple[tuple[Step, Check], ...]:
+    def checks(self) -> tuple[tuple[Step, CheckRow], ...]:
         """Every comparison with the step that made it."""
         return tuple((step, check) for step in self.steps for check in step.checks)
 

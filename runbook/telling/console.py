@@ -6,7 +6,6 @@ lines. Long steps report every few seconds.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from collections import deque
@@ -14,7 +13,6 @@ from collections.abc import Iterable
 from dataclasses import replace
 from io import TextIOWrapper
 
-from rich.console import Console as Rich
 from rich.live import Live
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
@@ -36,9 +34,11 @@ from runbook.events import (
     StepStarted,
     StepWaiting,
 )
-from runbook.steps import Follow, Level, Plan
+from runbook.plan.plan import Level, Plan
+from runbook.plan.steps import Follow
 from runbook.telling import render
 from runbook.telling.chart import Chart
+from runbook.telling.terminal import Terminal
 from runbook.units import age, size
 
 STYLE = {
@@ -75,7 +75,7 @@ class Console:
     def __init__(self, *, quiet: bool = False, aside: bool = False) -> None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # an ASCII terminal gets ? for an arrow
-        self._rich = _Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
+        self._rich = Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
         self.asking = False
         self._far = (0, "")
         self._streamed: deque[str] = deque(maxlen=TAIL)
@@ -281,25 +281,6 @@ class Console:
             row.add_column(no_wrap=cell is lead, overflow="fold")
         row.add_row(*cells)
         self._rich.print(row, soft_wrap=False)
-
-
-class _Terminal(Rich):
-    """A console that may lose its reader (`| head`, `> file` on a full disk): work goes on."""
-
-    def _check_buffer(self) -> None:
-        try:
-            super()._check_buffer()
-        except OSError:  # rich itself thinks only of a broken pipe
-            self.on_broken_pipe()
-
-    def on_broken_pipe(self) -> None:
-        self.quiet = True
-        silence()
-
-
-def silence() -> None:
-    """Let standard output lead nowhere, so that nothing more can fail on it."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _plain_every(since: float) -> float:

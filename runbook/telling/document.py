@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from runbook.errors import RunbookError
 from runbook.events import Alert, Event, Measured, Notified, RunFinished, RunStarted, StepFinished
-from runbook.steps import Plan
+from runbook.plan.plan import Plan
 from runbook.telling.journal import plain
 
 

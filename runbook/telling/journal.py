@@ -14,7 +14,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from runbook.events import Event
-from runbook.steps import Plan, Step
+from runbook.plan.plan import Plan
+from runbook.plan.steps import Step
 
 
 class Journal:

@@ -12,7 +12,9 @@ from runbook.database.settings import writer_settings
 from runbook.environment import Environment
 from runbook.events import CheckRow
 from runbook.perform.chunks import RANGE
-from runbook.steps import Chunks, Finding, Level, Plan, Runner, Statement, Step
+from runbook.plan.plan import Finding, Level, Plan
+from runbook.plan.statements import Chunks, Statement
+from runbook.plan.steps import Runner, Step
 from runbook.telling.folding import folded
 from runbook.units import counted, listed
 

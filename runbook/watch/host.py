@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 
+from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.errors import Refusal
 from runbook.hosts import jobs
 from runbook.hosts.clients import CLIENTS
 from runbook.hosts.remote import script
 from runbook.site import Site
-from runbook.watch.setting import Watch
 
 RUNNING = {"running", "degraded", "starting"}
 """How systemd says that it runs."""

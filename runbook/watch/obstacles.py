@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from runbook.application import Watch
 from runbook.environment import Environment
+from runbook.plan.plan import Finding, Level
 from runbook.sql.text import quote_name
-from runbook.steps import Finding, Level
 from runbook.watch.host import Facts
-from runbook.watch.setting import Watch
 
 
 def needs(environment: Environment, watch: Watch, facts: Facts) -> list[Finding]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 
+from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.hosts import jobs
 from runbook.hosts.remote import quote, script
 from runbook.watch.host import Facts, mark
 from runbook.watch.questions import Questions
-from runbook.watch.setting import Watch
 from runbook.watch.timetable import calendar, cron
 
 WIDTH = 2048

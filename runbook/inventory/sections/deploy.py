@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.environment import Deploy
+from runbook.application import Deploy
 from runbook.inventory.common import PLAIN_FOLDER, ROLE_REFERENCE, command_with
 from runbook.inventory.kinds import Listed
 from runbook.inventory.records import Fields, Key, Record, optional, required

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runbook.environment import Log, Monitor
+from runbook.application import Log, Monitor
 from runbook.inventory.common import ROLE_REFERENCE
 from runbook.inventory.records import Fields, Key, Named, Record, names, optional, required, section
 from runbook.inventory.words import choice, duration, text, whole

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from runbook.environment import Manual
+from runbook.application import Manual
 from runbook.inventory.records import Fields, Named, Record, names, required
 from runbook.inventory.words import choice, text
-from runbook.order import ORDER
+from runbook.plan.order import ORDER
 
 BEFORE = required(
     "before", choice({name: name for name in ORDER[1:]}), "The phase that waits for the answer."

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.environment import Runner
+from runbook.application import Runner
 from runbook.inventory.common import HOST_REFERENCE, PLAIN_FOLDER, command_with
 from runbook.inventory.records import Fields, Record, optional, required
 from runbook.inventory.words import text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.environment import Smoke
+from runbook.application import Smoke
 from runbook.inventory.common import HOST_REFERENCE, PLAIN_FOLDER, command_with
 from runbook.inventory.records import Fields, Key, Record, optional, required
 from runbook.inventory.words import duration

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.environment import Validation
+from runbook.application import Validation
 from runbook.inventory.common import COMMAND, HOST_REFERENCE
 from runbook.inventory.records import Fields, Key, Record, optional, required
 from runbook.inventory.words import text

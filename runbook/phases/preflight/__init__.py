@@ -31,8 +31,8 @@ from runbook.phases.preflight.replicas import Replication
 from runbook.phases.preflight.runs import Runs
 from runbook.phases.preflight.seen import Unseen
 from runbook.phases.preflight.tables import Tables
+from runbook.plan.plan import Finding, Level, Plan
 from runbook.site import Site
-from runbook.steps import Finding, Level, Plan
 
 PHASE = "preflight"
 

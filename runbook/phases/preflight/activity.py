@@ -10,7 +10,7 @@ from runbook.database.blockers import TRANSACTION_AGE
 from runbook.database.sessions import Row, Session, as_text
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.seen import Unseen, number, rows
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 from runbook.units import age, listed
 
 TRANSACTIONS = f"""\

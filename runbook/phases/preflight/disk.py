@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from runbook.environment import Environment
 from runbook.hosts.backups import ENDING, stem
 from runbook.hosts.remote import quote
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 from runbook.units import size
 
 COMPRESSED = 0.3

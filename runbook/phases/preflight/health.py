@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runbook.application import Health as Command
 from runbook.environment import Environment, Host
-from runbook.environment import Health as Command
 from runbook.hosts.remote import quote
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 
 TIMED_OUT = 124
 """The exit status by which timeout(1) says that it ended the command."""

@@ -13,7 +13,7 @@ from runbook.phases.preflight import disk, health, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.health import Health
 from runbook.phases.preflight.programs import Program
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 from runbook.units import age
 
 MAX_SKEW = 5.0

@@ -18,8 +18,8 @@ from runbook.phases.preflight.grants import Grants
 from runbook.phases.preflight.grants import parse as parse_grants
 from runbook.phases.preflight.seen import Unseen, rows
 from runbook.phases.preflight.server import ServerFacts
+from runbook.plan.plan import Finding, Level
 from runbook.sql.text import quote_name
-from runbook.steps import Finding, Level
 from runbook.units import listed
 
 DUMP = {

@@ -10,7 +10,7 @@ from runbook.database.sessions import Server
 from runbook.environment import Environment
 from runbook.hosts.clients import CLIENTS, DUMPS, PROBED
 from runbook.hosts.remote import quote
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 
 COMPRESSORS = ("zstd", "gzip")
 TOOLS = ("awk", "flock", "setsid", "sha256sum")

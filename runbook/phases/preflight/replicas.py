@@ -11,7 +11,7 @@ from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.phases.preflight.needs import Account
 from runbook.phases.preflight.seen import Unseen
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 from runbook.units import age
 
 Replication = tuple[Channel, ...] | Unseen

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runbook.database import ledger, lock
-from runbook.database.ledger import Book
+from runbook.database.book import Book, read_book
 from runbook.database.lock import LOCK_HOLDER, lock_name
 from runbook.database.sessions import Session, SqlError
 from runbook.environment import Environment
 from runbook.phases.preflight.seen import Unseen, number
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 
 EMPTY = Book()
 
@@ -28,7 +28,7 @@ class Runs:
 def look(session: Session, environment: Environment, ours: int | None = None) -> Runs:
     """Ask who holds the lock and read the ledger; `ours` is this run's own writing session."""
     try:
-        book: Book | Unseen = ledger.read(session)
+        book: Book | Unseen = read_book(session)
     except SqlError as error:
         book = Unseen(error.message)
     connection = number(session.value(LOCK_HOLDER, (lock_name(environment),)))

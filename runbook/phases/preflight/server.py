@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from runbook.database.sessions import Server, Session, as_text
-from runbook.steps import Finding, Level
+from runbook.plan.plan import Finding, Level
 
 OLDEST = {"MariaDB": (10, 6), "MySQL": (8, 0, 29)}
 WHY = {

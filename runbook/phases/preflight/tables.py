@@ -6,14 +6,14 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from runbook import estimates
+from runbook.database import guards
 from runbook.database.sessions import Row, Session, as_text
 from runbook.errors import RunbookError
+from runbook.phases import estimates
 from runbook.phases.preflight.seen import Unseen, number, rows
-from runbook.sql import guards
+from runbook.plan.plan import Finding, Level
 from runbook.sql.change import Change
 from runbook.sql.text import algorithm, mentions_variable, target
-from runbook.steps import Finding, Level
 from runbook.units import counted, listed, size
 
 TABLES = """\

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from runbook.errors import Lost, Outcome, RunbookError
-from runbook.steps import Level, Plan
+from runbook.plan.plan import Level, Plan
 from runbook.units import counted
 
 DONE = (Outcome.OK, Outcome.CHANGED)

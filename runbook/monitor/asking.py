@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 
 from runbook.hosts.remote import Hosts
-from runbook.monitor.feeds import Feed
 from runbook.monitor.replies import Source, Taken, Terms, parse
+from runbook.plan.steps import Feed
 
 
 def more(hosts: Hosts, feed: Feed, source: Source, terms: Terms, length: int) -> Taken:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from runbook.invocation import Phase
+from runbook.command.invocation import Phase
 from runbook.phases import (
     ahead,
     backup,

@@ -6,11 +6,11 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from runbook import inventory, site
-from runbook.brake import leaving_at_once
-from runbook.ending import attempt, exit_status, print_document
+from runbook.command.ending import attempt, exit_status, print_document
+from runbook.command.invocation import Invocation, Phase
 from runbook.errors import Interrupted, Outcome, RunbookError
-from runbook.invocation import Invocation, Phase
 from runbook.options import Options
+from runbook.perform.brake import leaving_at_once
 from runbook.telling.console import Console
 from runbook.telling.document import Document
 

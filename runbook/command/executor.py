@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import time
 
-from runbook import rescue
+from runbook.command import rescue
 from runbook.errors import Interrupted, Outcome, Refusal, RunbookError, StepFailed
 from runbook.events import StepFinished, StepStarted
 from runbook.perform import (
@@ -28,31 +28,33 @@ from runbook.perform import (
     trial,
     wait,
 )
-from runbook.run import Result, Run
-from runbook.steps import (
-    Ask,
+from runbook.perform.run import Result, Run
+from runbook.plan.plan import Plan
+from runbook.plan.statements import (
     Check,
     Chunks,
-    Command,
     Compare,
-    Expect,
     Export,
+    Guarded,
+    Proof,
+    Record,
+    Statement,
+    Trial,
+)
+from runbook.plan.steps import (
+    Ask,
+    Command,
+    Expect,
     Fetch,
     FetchExport,
     Follow,
-    Guarded,
     Job,
-    Plan,
-    Proof,
-    Record,
     Runner,
     Scan,
     Skip,
-    Statement,
     Step,
     Suite,
     Survey,
-    Trial,
     Wait,
 )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runbook import inventory
-from runbook.ending import attempt, exit_status, print_document
+from runbook.command.ending import attempt, exit_status, print_document
 from runbook.errors import Outcome, UsageError
 from runbook.events import Event, Notified, fan_out
 from runbook.telling.console import Console

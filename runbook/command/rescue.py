@@ -5,10 +5,11 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 
-from runbook.brake import Brake
 from runbook.errors import Interrupted, RunbookError
-from runbook.run import Result, Run
-from runbook.steps import Plan, Step
+from runbook.perform.brake import Brake
+from runbook.perform.run import Result, Run
+from runbook.plan.plan import Plan
+from runbook.plan.steps import Step
 
 Attempt = Callable[[int, Step, Run], Result]
 

@@ -19,7 +19,8 @@ from runbook.errors import (
     UsageError,
 )
 from runbook.state import private_folder
-from runbook.telling.console import Console, silence
+from runbook.telling.console import Console
+from runbook.telling.terminal import silence
 
 
 def attempt(

@@ -6,8 +6,10 @@ from runbook.database.schema import NO_SUCH_TABLE
 from runbook.database.sessions import Session, SqlError
 from runbook.database.settings import within
 from runbook.events import Counted, Moment, TableRows
+from runbook.plan.plan import Plan
+from runbook.plan.statements import Statement
+from runbook.plan.steps import Runner
 from runbook.sql.text import quote_name
-from runbook.steps import Plan, Runner, Statement
 
 LIMIT = 2.0
 """Seconds for one table. A larger one is not worth holding up a run: its estimate will do."""

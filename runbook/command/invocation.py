@@ -2,36 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
-import getpass
-import os
-import secrets
-import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
-from runbook import approval, counting
-from runbook.afterwards import after_error, after_failed_checks
-from runbook.brake import Brake
-from runbook.database import ledger, lock
+from runbook.command import approval
+from runbook.command.execution import Execution
+from runbook.database import lock
+from runbook.database.book import read_book
 from runbook.database.sessions import Session
 from runbook.database.settings import writer_session
-from runbook.environment import Environment
-from runbook.errors import Outcome, Refusal, RunbookError, UsageError
-from runbook.events import Looking, Moment, RunFinished, RunStarted, Tell, fan_out, redacting
-from runbook.executor import execute
-from runbook.gate import Gate
-from runbook.hosts.jobs import client_options
+from runbook.errors import Outcome, Refusal, RunbookError
+from runbook.events import Looking, fan_out
 from runbook.options import Options
-from runbook.run import Run
+from runbook.plan.gate import Gate
+from runbook.plan.plan import Plan
+from runbook.plan.steps import Step
 from runbook.site import Site
-from runbook.state import private_folder, tidy
-from runbook.steps import Plan, Step
 from runbook.telling.console import Console
 from runbook.telling.document import Document
-from runbook.telling.journal import Journal
 from runbook.telling.notices import Notices
 
 
@@ -90,7 +78,7 @@ class Invocation:
         plan = self._planned()
         environment = self.site.environment
         if self.options.plan is not None:
-            book = ledger.read(self.site.reader)
+            book = read_book(self.site.reader)
             approval.refuse_another_plan(plan, environment, self.options.plan, book)
         approval.keep_preview(plan, environment)
         if plan.pending and not plan.refusals:
@@ -126,7 +114,7 @@ class Invocation:
             plan,
             self.site.environment,
             self.options,
-            lambda: ledger.read(self.site.reader),
+            lambda: read_book(self.site.reader),
             interactive=self.console.interactive,
         )
         self._gate.refuse_outside(plan)
@@ -164,111 +152,9 @@ class Invocation:
         return plan
 
     def _execute(self, plan: Plan, write: Callable[[], Session]) -> Outcome:
-        if not plan.steps:
-            if not self.phase.report:
-                self.console.nothing_to_do()
-            return Outcome.OK
-        environment, began = self.site.environment, time.monotonic()
-        identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-        journal = _journal(environment, identity)
-        tidy(journal.path.parent)
-        self.document.journal = str(journal.path)
-        subscribers = fan_out((journal, self.document, self.console))
-        notices = Notices(environment, subscribers)
-        tell = redacting(fan_out((subscribers, notices)), lambda: self.site.password.known)
-        run = self._open(plan, write, identity, tell)
-        recorded = plan.recorded
-        who, where, now = _operator(), socket.gethostname(), datetime.now(UTC).isoformat()
-        how = approval.confirmed(plan, environment, self.options)
-        with _journalled(environment):
-            run.tell(RunStarted(identity, plan, plan.digest, who, where, now, how))
-        outcome, message, advice = Outcome.FAILED, "", ""
-        try:
-            with run.brake.on_signals(self.console.say, lambda: self.console.asking):
-                self._count(plan, run, Moment.BEFORE)
-                if recorded:
-                    run.ledger.open(" ".join(step.digest for step in plan.steps))
-                outcome = execute(plan, run)
-            if outcome is Outcome.FAILED:
-                advice = after_failed_checks(plan, self.document.steps)
-        except RunbookError as error:
-            again = f" --plan={self.options.plan}" if self.options.plan else ""
-            self.document.next = f"{plan.command}{again}"
-            outcome, message = error.outcome, error.message
-            advice = after_error(plan, self.document.steps, error, self.document.next)
-            error.told = True
-            raise
-        finally:
-            with contextlib.suppress(RunbookError):
-                run.ledger.close(outcome)
-            if outcome is not Outcome.UNKNOWN:
-                self._count(plan, run, Moment.AFTER)
-            took = time.monotonic() - began
-            run.tell(RunFinished(identity, outcome, took, message, advice))
-            notices.close()
-            journal.close()
-            if journal.lost:
-                self.console.say(f"the journal is not whole: {journal.lost}", "yellow")
-        return outcome
-
-    def _count(self, plan: Plan, run: Run, moment: Moment) -> None:
-        """Tell the rows of the tables that the plan changes; a run never fails of it."""
-        if names := counting.tables(plan):
-            with contextlib.suppress(RunbookError):
-                run.tell(counting.count(run.reader, moment, names))
-
-    def _open(self, plan: Plan, write: Callable[[], Session], identity: str, tell: Tell) -> Run:
-        environment = self.site.environment
-        common = {
-            "run": identity,
-            "phase": plan.phase,
-            "change": plan.change,
-            "plan": self.options.plan or plan.digest,
-            "operator": _operator(),
-            "host": socket.gethostname(),
-        }
-        return Run(
-            id=identity,
-            environment=environment,
-            hosts=self.site.hosts,
-            database=self.site.database,
-            write=write,
-            read=lambda: self.site.reader,
-            ledger=ledger.Ledger(write, common),
-            credentials=lambda: client_options(environment, self.site.password()),
-            brake=Brake(),
-            tell=tell,
-            ask=self._asked,
-            gate=self._gate,
-        )
-
-    def _asked(self, question: str) -> str:
-        """Return what the operator answers to a step's question."""
-        self.console.stop()
-        return self.console.ask(f"{question} ")
-
-
-def _journal(environment: Environment, identity: str) -> Journal:
-    with _journalled(environment):
-        return Journal(private_folder(environment.state, environment.name, "journal"), identity)
-
-
-@contextlib.contextmanager
-def _journalled(environment: Environment) -> Iterator[None]:
-    """Raise UsageError where the journal cannot be begun, before anything is touched."""
-    try:
-        yield
-    except OSError as error:
-        raise UsageError(
-            f"the journal cannot be written: {error}",
-            advice=f"Make room in {environment.state} and make it writable, or name another "
-            "folder in `state`.",
-        ) from error
-
-
-def _operator() -> str:
-    """Return who types: the person behind sudo, else the user, else the number."""
-    try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        if plan.steps:
+            execution = Execution(self.options, self.site, self.console, self.document, self._gate)
+            return execution.run(plan, write)
+        if not self.phase.report:
+            self.console.nothing_to_do()
+        return Outcome.OK

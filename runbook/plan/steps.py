@@ -1,4 +1,4 @@
-"""The steps a plan is made of, and the plan.
+"""The steps a plan is made of, but for those about the database.
 
 A step is data: it carries the final text that will be sent, where that text
 comes from, and what was found when the plan was made. It performs nothing;
@@ -9,11 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import ClassVar
-
-from runbook.exports.queries import Query
-from runbook.monitor.feeds import Feed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,77 +166,21 @@ class Runner(Job):
     fills: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Statement(Step):
-    """One SQL statement on the writing session, recorded in the ledger.
+@dataclass(frozen=True)
+class Feed:
+    """One log on one host.
 
-    `table` is what it is about (its objects are compared before and after);
-    `checksum` is that of the file's own statement text.
+    `text` lists it and sends more of it; from where on comes on standard input.
     """
 
-    change: str
-    table: str | None
-    checksum: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Chunks(Statement):
-    """A statement run over ranges of an integer key.
-
-    Each range sets `@chunk_from` and `@chunk_to` and is one transaction.
-    `span` are the file's own statements that set both to the full range, `key`
-    the table's primary key, of which ranges are cut by rows, not by values;
-    `resume` is the ledger's row of an interrupted run, which knows how far it came.
-    """
-
-    span: tuple[str, ...]
-    key: str
-    resume: int | None = None
+    host: str
+    log: str
+    text: str
 
     @property
-    def sent(self) -> tuple[str, ...]:
-        """The span's statements, then the one that is run over its ranges."""
-        return (*self.span, self.text)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Guarded(Statement):
-    """A statement that destroys rows: nobody writes its tables while `checks` compare them.
-
-    `opening` are sent first, the last of them takes the locks. Then every row
-    of `checks` must have an equal pair, then `drop` is sent, then `closing`,
-    however it went. `text` shows them all.
-    """
-
-    opening: tuple[str, ...]
-    checks: tuple[str, ...]
-    drop: str
-    closing: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Record(Step):
-    """A statement that only keeps the ledger true, such as resolving a leftover row."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Check(Step):
-    """Reads of which every row `check_name, expected, actual` must have an equal pair.
-
-    `statements` are run one by one in one read-only session, as `mysql` would.
-    """
-
-    changes: ClassVar[bool] = False
-    statements: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Compare(Step):
-    """A table's SHOW CREATE TABLE (`text`) that must equal `expected` (None: no table)."""
-
-    changes: ClassVar[bool] = False
-    table: str
-    expected: str | None
+    def key(self) -> str:
+        """What it is called among all feeds."""
+        return f"{self.host} {self.log}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -275,58 +215,6 @@ class Skip(Step):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Proof(Step):
-    """A statement that must fail with `sqlstate`, in a transaction that is always rolled back.
-
-    `opening` begin the transaction and bring about what `attempt` needs;
-    `diagnose` puts the error's SQLSTATE into the user variable `variable`;
-    `closing` rolls back, however it went. All `tables` that are written must be
-    able to. `text` shows all of them.
-    """
-
-    tables: tuple[str, ...]
-    opening: tuple[str, ...]
-    attempt: str
-    sqlstate: str
-    diagnose: str
-    variable: str
-    closing: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Trial(Step):
-    """A job of the application run once on `where`, and its own report held against the database.
-
-    One read-only session runs `subject`, which chooses what the job is tried
-    on (`given` sets @subject, where the operator has chosen) and says so in its
-    last row, then `before`. Then `command` is run; the JSON lines of its output
-    whose `report_key` is `report` are set as the array @report, and the rows
-    of `after` must have equal pairs.
-    """
-
-    given: str
-    subject: tuple[str, ...]
-    before: tuple[str, ...]
-    command: str
-    report_key: str
-    report: str
-    after: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Export(Step):
-    """The rows of queries, in one snapshot, as files in a folder on a host.
-
-    Each export is a folder of its own in `folder`, called by its time; `text`
-    shows all that is sent.
-    """
-
-    change: str
-    queries: tuple[Query, ...]
-    folder: str
-
-
-@dataclass(frozen=True, kw_only=True)
 class Fetch(Step):
     """A file of a host copied to this machine; the checksum is compared."""
 
@@ -337,65 +225,3 @@ class Fetch(Step):
 @dataclass(frozen=True, kw_only=True)
 class FetchExport(Fetch):
     """The files of the newest export in the folder `remote`, copied into `local`."""
-
-
-class Level(StrEnum):
-    """How a finding of a look weighs; `pending` is what is not done yet, and nobody's fault."""
-
-    OK = "ok"
-    PENDING = "pending"
-    WARNING = "warning"
-    REFUSED = "refused"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing a look has checked: what, where, how it is, and what to do about it."""
-
-    what: str
-    where: str
-    level: Level
-    detail: str
-    advice: str = ""
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Everything a run will do, in order; what was found; and what to know first."""
-
-    environment: str
-    phase: str
-    change: str
-    steps: tuple[Step, ...]
-    findings: tuple[Finding, ...] = ()
-    notes: tuple[str, ...] = ()
-    session: tuple[str, ...] = ()
-    """What the writing session sends before the steps, and to which account and address."""
-    command: str = ""
-    """What a person types to make this plan, without --plan; no part of the digest."""
-    next: str = ""
-    """What a person types after this plan, where its look can tell; no part of the digest."""
-    instead: tuple[Step, ...] = ()
-    """What the steps were before somebody took a backup: where these were approved, they run."""
-
-    @property
-    def digest(self) -> str:
-        """Twelve hexadecimal digits over all that will be sent: no secret, time or count."""
-        steps = (step.digest for step in self.steps)
-        said = (self.environment, self.phase, self.change, *self.session, *steps)
-        return hashlib.sha256("\0".join(said).encode()).hexdigest()[:12]
-
-    @property
-    def refusals(self) -> tuple[Finding, ...]:
-        """The findings that forbid this plan to run."""
-        return tuple(f for f in self.findings if f.level is Level.REFUSED)
-
-    @property
-    def pending(self) -> tuple[Step, ...]:
-        """The steps that are still to be executed and change something."""
-        return tuple(step for step in self.steps if step.changes and not step.done)
-
-    @property
-    def recorded(self) -> bool:
-        """Whether a run of it stands in the ledger."""
-        return any(isinstance(s, Statement | Record | Runner) or s.block for s in self.pending)

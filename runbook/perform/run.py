@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runbook.brake import Brake
 from runbook.database.connect import Database
 from runbook.database.ledger import Ledger
 from runbook.database.lock import HOLDS_LOCK, give_back, lock_name
@@ -14,8 +13,9 @@ from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Lost, Outcome
 from runbook.events import CheckRow, Event, StepOutput, StepProgress, StepWaiting
-from runbook.gate import Gate
 from runbook.hosts.remote import Hosts
+from runbook.perform.brake import Brake
+from runbook.plan.gate import Gate
 
 
 @dataclass(frozen=True)

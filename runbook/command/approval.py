@@ -8,12 +8,14 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from runbook.database.ledger import Book
+from runbook.database.book import Book
 from runbook.environment import Confirm, Environment
 from runbook.errors import Outcome, Refusal, UsageError
 from runbook.options import Options
+from runbook.plan.plan import Plan
+from runbook.plan.statements import Record
+from runbook.plan.steps import Ask, Skip, Step
 from runbook.state import private_folder, tidy
-from runbook.steps import Ask, Plan, Record, Skip, Step
 from runbook.telling import render
 
 

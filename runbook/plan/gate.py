@@ -13,7 +13,8 @@ from datetime import UTC, datetime
 
 from runbook.environment import Environment
 from runbook.errors import Interrupted, Refusal
-from runbook.steps import Plan, Step
+from runbook.plan.plan import Plan
+from runbook.plan.steps import Step
 from runbook.units import age
 from runbook.window import current, upcoming
 

@@ -7,13 +7,13 @@ the schema tells; the row is never trusted.
 from __future__ import annotations
 
 from runbook.database import ledger
-from runbook.database.ledger import Entry
+from runbook.database.book import Entry
 from runbook.database.schema import shape
 from runbook.database.sessions import Session
 from runbook.environment import Environment
 from runbook.errors import Outcome
+from runbook.plan.statements import Record
 from runbook.sql.text import quote_string
-from runbook.steps import Record
 
 
 def resolve(

@@ -1,0 +1,1 @@
+"""One command, from the options typed to the exit status."""

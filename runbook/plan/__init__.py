@@ -1,0 +1,1 @@
+"""Plans: the steps they are made of, their order, and what admits them. Pure."""
