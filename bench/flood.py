@@ -20,8 +20,7 @@ from pathlib import Path
 
 from runbook import inventory
 from runbook.hosts.remote import Hosts
-from runbook.monitor import asking as logs
-from runbook.monitor import sources
+from runbook.monitor import asking, sources
 from runbook.monitor.watch import Watch
 from runbook.perform.following import LEAST, begin, length_after
 from sandbox.sandbox import Sandbox
@@ -76,7 +75,7 @@ class Reader:
     def read(self, hosts: Hosts) -> bool:
         """Read a piece; return whether there is more."""
         asked = time.time()
-        taken = logs.more(hosts, self.feed, self.source, self.terms, self.length)
+        taken = asking.more(hosts, self.feed, self.source, self.terms, self.length)
         now = time.time()
         self.watch.take(self.feed.key, taken, asked, now, self.environment.monitor)
         self.length = length_after(self.length, now - asked)

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import node, programs, releases
+from sandbox import node, past, programs, releases
 from sandbox.apt import run
 from sandbox.hosts import APP_HOME, SYSTEM_PATH, SshHost
 from sandbox.processes import StartFailed, free_port, tail, wait_until
@@ -51,6 +51,11 @@ class Application:
         shutil.copytree(source, self.root / REPOSITORY)
         with ThreadPoolExecutor(len(PROCESSES)) as pool:
             list(pool.map(lambda name: self._deploy(name, release, settings), PROCESSES))
+
+    def remember(self) -> None:
+        """Give its logs a past, as on hosts where it has run for long."""
+        for name in PROCESSES:
+            past.write(self._home(name) / "logs", name)
 
     def resume(self) -> list[str]:
         """Start again what does not run; return its names."""

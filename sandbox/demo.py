@@ -1,4 +1,4 @@
-"""`make demo`: the whole window on a sandbox, each command printed as a user would type it."""
+"""`make demo`: a whole maintenance window on a sandbox, each command printed as it is typed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ ROOT = PROJECT / ".sandbox"
 LEDGER = "runbook_ledger"
 
 WINDOW = "run --env=sandbox --release=main --triggers"
+FOLLOWED = f"{WINDOW} --hours=0.01"
 BARE = "run --env=sandbox"
 """Where Node or its packages cannot be had, there is no application to deploy and to try."""
 WITHOUT = ("smoke", "validate")
@@ -53,14 +54,15 @@ def main() -> int:
 
 def _tour(sandbox: Sandbox) -> Iterator[tuple[str, str]]:
     """Yield what is typed, and why; what a preview says to type is asked for when it is due."""
-    window = WINDOW
+    window, again = FOLLOWED, WINDOW
     if not sandbox.application.deployed:
-        window = " ".join((BARE, *(f'--skip="{name}: no application here"' for name in WITHOUT)))
+        left_out = (f'--skip="{name}: no application here"' for name in WITHOUT)
+        window = again = " ".join((BARE, *left_out))
     yield "The whole window: what would happen? Nothing can be written here.", f"{window} --dry-run"
     yield "Do exactly that, and nothing else.", _next(f"{window} --dry-run")
     yield "That run as a page, for those who slept.", "report --env=sandbox"
     yield "Where does the environment stand?", "status --env=sandbox"
-    yield "Again: what is so already is left alone.", window
+    yield "Again: what is so already is left alone.", again
 
 
 def schema(sandbox: Sandbox) -> str:

@@ -119,6 +119,7 @@ def _start_application(sandbox: Sandbox) -> None:
 
     try:
         sandbox.start_application()
+        sandbox.application.remember()
     except Unavailable as reason:
         print(f"without the application: {reason}")
 

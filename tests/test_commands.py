@@ -209,7 +209,7 @@ def test_the_password_is_nowhere_while_a_run_goes_on(mariadb: Sandbox, tmp_path:
     ]
     ended.set()
     thread.join()
-    assert [status for status, _ in outputs] == [0, 0, 0, 0]
+    assert [status for status, _ in outputs] == [0, 0, 0, 0], outputs
     assert looked > 1000
     assert found == []
     files = [file for file in tmp_path.rglob("*") if file.is_file() and ".runbook" in file.parts]

@@ -146,7 +146,7 @@ def test_without_a_baseline_nothing_is_called_safe() -> None:
     told.take(events(range(60), 5), 61)
     assert told.alerts == []
     said = [row.actual for row in verdict(told.watch, MOMENT + 3660, 2).rows if not row.holds]
-    assert said == ["not comparable: nothing is known from before"]
+    assert said == ["not comparable: nothing is known from before; read its errors yourself"]
 
 
 def test_silence_is_alarming_where_there_never_was_any() -> None:

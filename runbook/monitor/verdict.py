@@ -77,7 +77,7 @@ def _state(series: Series, moment: float, upto: float) -> str:
     if not series.learned:
         return "its baseline is not read yet"
     if series.usual is None:
-        return "not comparable: nothing is known from before"
+        return "not comparable: nothing is known from before; read its errors yourself"
     calm = min(CALM, (upto - moment) / MINUTE / 4)
     recent = [s for s in series.spikes if s.over is None or upto / MINUTE - s.over < calm]
     if not recent:

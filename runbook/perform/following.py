@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from runbook.environment import Environment
 from runbook.errors import RunbookError
 from runbook.hosts.remote import Hosts
-from runbook.monitor import asking as logs
-from runbook.monitor import sources
+from runbook.monitor import asking, sources
 from runbook.monitor.saved import Mark, Saved
 from runbook.monitor.watch import Watch
 from runbook.plan.steps import Feed
@@ -92,7 +91,7 @@ class Following:
         while not self._stop.is_set():
             asked = time.time()
             try:
-                taken = logs.more(self._hosts, feed, source, terms, length)
+                taken = asking.more(self._hosts, feed, source, terms, length)
             except RunbookError as error:
                 with self.lock:
                     self.watch.failed(feed.key, error.message)

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from runbook.database.recent import Recent, recent
 from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
-from runbook.monitor import asking as logs
-from runbook.monitor import sources
+from runbook.monitor import asking, sources
 from runbook.monitor.of_file import FileSource
 from runbook.monitor.watch import OFF, iso
 from runbook.options import Options
@@ -157,7 +156,7 @@ def _see(site: Site, feed: Feed) -> Seen:
     log = next(log for log in environment.logs if log.name == feed.log)
     since = now - (monitor.baseline if log.unit else 60.0)
     source = sources.source(log, feed.host, sources.begin(log, since), monitor.history)
-    taken = logs.more(site.hosts, feed, source, sources.terms(log, monitor.level), LITTLE)
+    taken = asking.more(site.hosts, feed, source, sources.terms(log, monitor.level), LITTLE)
     late = time.time() - now
     ahead = taken.clock - now
     skew = 0.0 if -OFF <= ahead <= late + OFF else ahead
