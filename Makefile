@@ -1,7 +1,7 @@
 # Needs python3 (3.11 or later) and make; what else is missing is unpacked, never installed.
 #
 #   make test    the suite, on real servers         make lint   format, style and types
-#   make demo    a whole maintenance window      make lock   new versions of what we use
+#   make demo    a whole maintenance window         make lock   new versions of what we use
 #   make wide    the slow tests, which CI runs too  make clean  delete what was made here
 #   make setup   only .venv, with all that this program needs
 
