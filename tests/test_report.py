@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from typing import get_args
@@ -13,9 +14,10 @@ import pytest
 
 from runbook.errors import Outcome
 from runbook.events import Alert, Event, RunFinished, StepFinished, StepOutput, StepStarted
-from runbook.report.chart import time_lines
+from runbook.report.chart import rates, time_lines
 from runbook.report.folding import fold
 from runbook.report.markdown import markdown
+from runbook.report.model import Point, Series
 from runbook.report.page import HERE
 from runbook.report.reading import lines
 from runbook.report.verdict import verdict
@@ -112,6 +114,22 @@ def test_a_phase_that_fills_the_time_line_is_left_out_of_a_second_one(tmp_path: 
     assert rest.without == "verify"
     assert [lane.phase for lane in rest.lanes] == ["backup", "migrate"]
     assert rest.lanes[1].bars[0].width > 60
+
+
+def test_rates_are_drawn_to_a_scale_of_at_least_one() -> None:
+    """A curve's height is its share of the highest minute: next to no errors, next to nothing."""
+    at = datetime(2026, 11, 22, 2, tzinfo=UTC)
+    shown = rates(
+        (
+            Series("calm", (Point(at, 0, 0.02, alarming=False),)),
+            Series("high", (Point(at, 40, 10.0, alarming=True),)),
+        )
+    )
+    assert shown is not None
+    assert [(c.line, c.usual) for c in shown.curves] == [
+        ("500.00,100.00", "500.00,98.00"),
+        ("500.00,0.00", "500.00,75.00"),
+    ]
 
 
 def test_a_killed_run_says_where_its_journal_ends(tmp_path: Path) -> None:

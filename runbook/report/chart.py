@@ -187,7 +187,7 @@ def _waits(step: Step, axis: _Axis) -> tuple[float, ...]:
 
 
 def _curve(series: Series, axis: _Axis) -> Curve:
-    most = max(max(point.count, point.usual or 0) for point in series.points) or 1
+    most = max(1, *(max(point.count, point.usual or 0) for point in series.points))
     alarms = tuple(
         (axis.at(p.at), round(axis.at(_later(p.at, MINUTE)) - axis.at(p.at), 3))
         for p in series.points
