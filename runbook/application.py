@@ -128,11 +128,20 @@ class Runner:
     files: str | None = None
 
 
+MINUTE, HOUR, DAY = 60, 3600, 86400
+INTERVALS = {
+    **{f"{n}m": float(n * MINUTE) for n in (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)},
+    **{f"{n}h": float(n * HOUR) for n in (1, 2, 3, 4, 6, 8, 12)},
+    "1d": float(DAY),
+}
+"""How often a watch may run: divisors of an hour and of a day, since timetables hold only these."""
+
+
 @dataclass(frozen=True)
 class Watch:
     """The scan of append-only rows: the host that runs it, `folder` and `credentials` there.
 
-    It runs `every` so many seconds; a row whose key is older than `settle`
+    It runs `every` so many seconds, one of `INTERVALS`; a row whose key is older than `settle`
     seconds may not come into being any more. `alert` and `heartbeat` are
     commands of that host.
     """

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from runbook import inventory
-from runbook.application import Watch
+from runbook.application import INTERVALS, Watch
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.phases import watch as phase
@@ -259,7 +259,7 @@ def test_systemd_takes_the_units_and_every_interval(mariadb: Sandbox, tmp_path: 
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
-    for word, seconds in timetable.INTERVALS.items():
+    for word, seconds in INTERVALS.items():
         said = subprocess.run(
             ["systemd-analyze", "calendar", "--iterations=30", timetable.calendar(seconds)],
             capture_output=True,

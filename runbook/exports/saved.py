@@ -10,17 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from runbook.environment import Environment
 from runbook.errors import StepFailed
 from runbook.exports import seal
 from runbook.exports.queries import LOADING, Census, Query, identity
 from runbook.hosts import jobs
-from runbook.hosts.remote import script
-
-if TYPE_CHECKING:
-    from runbook.site import Site
+from runbook.hosts.remote import Hosts, script
 
 MANIFEST = "manifest.json"
 SCRIPT = "load.sql"
@@ -83,15 +79,15 @@ def folder(environment: Environment, change: str) -> str:
     return f"{environment.backup.folder}/exports/{environment.name}/{change}"
 
 
-def newest(site: Site) -> Saved | None:
+def newest(hosts: Hosts, environment: Environment, change: str) -> Saved | None:
     """Look at the newest complete export, its files' checksums included; None: there is none.
 
     Raises:
         StepFailed: the folder is there and cannot be read.
         Refusal, Lost: the host cannot be reached.
     """
-    environment, where = site.environment, folder(site.environment, site.change.name)
-    done = site.hosts.run(
+    where = folder(environment, change)
+    done = hosts.run(
         environment.backup.host,
         script(jobs.text({"folder": where}, "exports")),
         timeout=environment.timeouts.statement,

@@ -82,7 +82,7 @@ def prepare(site: Site, options: Options) -> Plan:
 def look(site: Site) -> Facts:
     """Count and sum up what is there to export, and look at the newest export; read-only."""
     with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead = pool.submit(exports.newest, site)
+        ahead = pool.submit(exports.newest, site.hosts, site.environment, site.change.name)
         choices = tuple(
             (_stem(file.stem, number), choice)
             for file in site.change.export

@@ -33,7 +33,12 @@ def prepare(site: Site, _options: Options) -> Plan:
             _seen, keeper, "backup", lambda: backup.findings(environment, backup.look(site))
         )
         newest = pool.submit(
-            _seen, keeper, "export", lambda: (_export(environment, exports.newest(site)),)
+            _seen,
+            keeper,
+            "export",
+            lambda: (
+                _export(environment, exports.newest(site.hosts, environment, site.change.name)),
+            ),
         )
         scans = pool.submit(_seen, scanner, "watch", lambda: watch.standing(site))
         holder = lock.holder(site.reader, environment)

@@ -1,1 +1,1 @@
-"""SQL files: splitting them, what a statement says of itself, and what their guards choose."""
+"""SQL files: splitting them, what a statement says of itself, and a change's folder of them."""

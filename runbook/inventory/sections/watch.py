@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from runbook.application import Watch
+from runbook.application import INTERVALS, Watch
 from runbook.inventory.common import COMMAND, HOST_REFERENCE, REMOTE_FILE, REMOTE_FOLDER
 from runbook.inventory.records import Fields, Key, Record, optional, required
 from runbook.inventory.words import choice, duration
-from runbook.watch.timetable import INTERVALS
 
 HOST = required(
     "host", HOST_REFERENCE, "The host that scans and keeps the baseline; not the database's own."
