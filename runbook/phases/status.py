@@ -12,7 +12,6 @@ from runbook.database.book import Book
 from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError, StepFailed
 from runbook.exports import saved as exports
-from runbook.exports.saved import Saved
 from runbook.options import Options
 from runbook.phases import backup, triggers, wanted, watch
 from runbook.phases.wanted import Wanted
@@ -32,14 +31,7 @@ def prepare(site: Site, _options: Options) -> Plan:
         dumps = pool.submit(
             _seen, keeper, "backup", lambda: backup.findings(environment, backup.look(site))
         )
-        newest = pool.submit(
-            _seen,
-            keeper,
-            "export",
-            lambda: (
-                _export(environment, exports.newest(site.hosts, environment, site.change.name)),
-            ),
-        )
+        newest = pool.submit(_seen, keeper, "export", lambda: (_export(site),))
         scans = pool.submit(_seen, scanner, "watch", lambda: watch.standing(site))
         holder = lock.holder(site.reader, environment)
         try:
@@ -96,8 +88,9 @@ def _window(environment: Environment) -> tuple[Finding, ...]:
     return (Finding("window", environment.name, Level.OK, Gate(environment).state),)
 
 
-def _export(environment: Environment, saved: Saved | None) -> Finding:
-    where = environment.backup.host
+def _export(site: Site) -> Finding:
+    environment, where = site.environment, site.environment.backup.host
+    saved = exports.newest(site.hosts, environment, site.change.name)
     if saved is None or saved.manifest is None or saved.defect:
         level = Level.WARNING if saved else Level.OK
         said = f"{saved.folder}: {saved.defect}" if saved else "none yet; a rollback wants one"
