@@ -27,7 +27,9 @@ def strict(mariadb: Sandbox, tmp_path: Path) -> Bench:
 
 def digest(place: Bench, command: str) -> str:
     """Return the digest that a preview ends with."""
-    return str(place.run(command, dry_run=True).document["plan"])
+    said = place.run(command, dry_run=True).document
+    assert said["plan"], said
+    return str(said["plan"])
 
 
 def typed(place: Bench, command: str, **options: Any) -> str:
