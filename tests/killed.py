@@ -1,6 +1,7 @@
 """Run a command in a process that SIGKILLs itself at a chosen moment: python -m tests.killed.
 
-The moment is one of MOMENTS, or a number: after so many steps that changed something.
+The moment is one of MOMENTS, a number: after so many steps that changed something, or
+PHASE:SECONDS: so long after the first step of that phase has begun, whatever is in hand then.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import itertools
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,8 +18,9 @@ from typing import Any
 from runbook.command.commands import COMMANDS
 from runbook.command.session import main
 from runbook.database.ledger import Ledger
+from runbook.database.sessions import Session
 from runbook.errors import Outcome
-from runbook.events import StepFinished
+from runbook.events import StepFinished, StepStarted
 from runbook.options import Options
 from runbook.telling.journal import Journal
 
@@ -57,10 +60,27 @@ def changed(_journal: Journal, event: object) -> bool:
     return isinstance(event, StepFinished) and event.outcome is Outcome.CHANGED
 
 
+def within(phase: str, seconds: float) -> None:
+    """Die so long after the first step of a phase has begun; at once for 0."""
+
+    def begun(_journal: Journal, event: object) -> bool:
+        if isinstance(event, StepStarted) and event.step.phase == phase and seconds:
+            threading.Timer(seconds, die).start()
+        return isinstance(event, StepStarted) and event.step.phase == phase and not seconds
+
+    after(Journal, "__call__", begun)
+
+
+def proving(_session: Session, text: str, *_: object) -> bool:
+    """Whether a proof has just tried what must fail, and has not yet rolled back."""
+    return text.startswith("GET DIAGNOSTICS")
+
+
 MOMENTS: dict[str, Callable[[], None]] = {
     "after a step": lambda: after(Journal, "__call__", changed),
     "after its ledger row was opened": lambda: after(Ledger, "started", second()),
     "before its ledger row is closed": lambda: setattr(Ledger, "finished", die),
+    "inside a proof": lambda: after(Session, "execute", proving),
     "inside a range of the backfill": lambda: after(Ledger, "reached", second()),
 }
 
@@ -69,6 +89,9 @@ if __name__ == "__main__":
     moment, command, folder, *said = sys.argv[1:]
     if moment.isdecimal():
         after(Journal, "__call__", nth(int(moment)))
+    elif ":" in moment:
+        name, _, late = moment.partition(":")
+        within(name, float(late))
     else:
         MOMENTS[moment]()
     options = Options(as_json=True, **dict(word.split("=", 1) for word in said))  # type: ignore[arg-type]

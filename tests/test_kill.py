@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import signal
 import subprocess
 import sys
@@ -13,8 +14,8 @@ import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.killed import MOMENTS
+from tests.standins import suite
 from tests.support import PROJECT, Bench, bench
-from tests.test_smoke import PASSES
 
 TRIES = 30
 
@@ -28,8 +29,13 @@ def killed(place: Bench, command: str, moment: str, *options: str) -> bool:
         text=True,
         check=False,
     )
-    assert done.returncode in {0, -signal.SIGKILL}, done.stdout + done.stderr
+    assert done.returncode in {0, -signal.SIGKILL}, _why(done)
     return done.returncode != 0
+
+
+def _why(done: subprocess.CompletedProcess[str]) -> str:
+    said = str(json.loads(done.stdout)["message"]) if done.stdout else ""
+    return f"{done.returncode}: {said}{done.stderr}"
 
 
 def deaths(place: Bench, command: str, moment: str, *options: str) -> int:
@@ -92,13 +98,11 @@ def test_a_window_survives_being_killed_again_and_again(
 ) -> None:
     """Killed in every run, a window goes on by the digest of its first preview, to the same end."""
     sandbox.reset(rows=2000, partial=True)
-    suite = tmp_path / "tests.sh"
-    suite.write_text(f"echo testing\necho '{PASSES}' >$1\n")
     place = bench(
         sandbox,
         tmp_path,
         policy={"confirm": "plan", "chunk_time": "1ms"},
-        smoke={"host": "app1", "command": f"bash {suite} {{report}}", "folder": str(tmp_path)},
+        smoke={"host": "app1", "command": suite(tmp_path), "folder": str(tmp_path)},
     )
     before = place.schema()
     assert place.run("backup", plan=_digest(place, "backup")).status == 0

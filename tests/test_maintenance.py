@@ -157,6 +157,7 @@ def test_the_logs_are_followed_without_the_lock(mariadb: Sandbox, tmp_path: Path
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out
     assert "stopped following" in out
+    assert "Resume: invoke monitor --env=test --hours=1\n" in out
     assert mariadb.query(ended)[0] == ("changed",)
 
 

@@ -13,16 +13,17 @@ import pytest
 from runbook import inventory
 from runbook.plan.plan import Plan
 from runbook.plan.statements import Chunks
+from runbook.plan.steps import Follow
 from runbook.sql.text import is_read
 from runbook.telling import render
 from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
 from tests.rollout import GOOD
 from tests.rollout import running as deployed
+from tests.standins import sections
 from tests.support import Bench, Ran, bench
-from tests.test_smoke import PASSES
-from tests.test_validate import FLAG, JOB
-from tests.watching import with_crontab
+from tests.test_watch_scan import insert
+from tests.watching import AUDIT, with_crontab
 
 READS = ("SHOW", "EXPLAIN", "SIGNAL", "GET DIAGNOSTICS")
 HARMLESS = re.compile(
@@ -38,7 +39,7 @@ AROUND = re.compile(r"SET SESSION|START TRANSACTION|ROLLBACK")
 STAND_IN = Chunks(
     phase="", title="", where="", text="", change="", table=None, checksum="", span=(), key=""
 )
-
+FOLLOWED = Follow(phase="", title="", where="", text="", feeds=(), hours=0)
 
 Sent = tuple[str, str]
 """A host and a command line."""
@@ -77,24 +78,12 @@ def place(sandbox: Sandbox, tmp_path: Path, phase: str) -> Iterator[Bench]:
     The application's tests and its job are scripts; where it is deployed, so is its program.
     """
     sandbox.reset(rows=2000, partial=True)
-    suite, job = tmp_path / "tests.sh", tmp_path / "job.sh"
-    suite.write_text(f"echo testing\necho '{PASSES}' >$1\n")
-    sql, login = FLAG.format(event="event-2"), sandbox.root / "app.cnf"
-    job.write_text(JOB.format(login=login, sql=sql, event="event-2", count="flagged"))
-    sections = {
-        "smoke": {
-            "host": "app1",
-            "command": f"bash {suite} {{report}}",
-            "folder": f"{tmp_path}/{{host}}",
-        },
-        "validate": {"host": "app2", "command": f"bash {job}", "report": "summary"},
-        "watch": {"host": "app2", "folder": f"{tmp_path}/watch", "credentials": str(login)},
-    }
+    own = sections(sandbox, tmp_path)
     if phase not in ROLLED:
         with with_crontab(sandbox):
-            yield bench(sandbox, tmp_path, **sections)
+            yield bench(sandbox, tmp_path, **own)
         return
-    with deployed(sandbox, tmp_path, **sections) as rolled:
+    with deployed(sandbox, tmp_path, **own) as rolled:
         rolled.release(GOOD)
         yield rolled.bench
 
@@ -118,7 +107,8 @@ def rendered(place: Bench, ran: Ran) -> list[re.Pattern[str]]:
     """Return what the preview says the writing session sends, as patterns."""
     environment = inventory.load(place.folder / "inventory.yaml").environment("test")
     pending = [s for s in ran.document["planned"] if not s["done"]]
-    around = render.around(Plan("test", "", "", (STAND_IN,)), environment)
+    followed = [FOLLOWED] if any(s["kind"] == "follow" for s in pending) else []
+    around = render.around(Plan("test", "", "", (STAND_IN, *followed)), environment)
     return [_pattern(text) for text in (*statements(pending), *around)]
 
 
@@ -147,32 +137,22 @@ def _pattern(template: str) -> re.Pattern[str]:
 
 def prepare(place: Bench, phase: str) -> dict[str, Any]:
     """Bring the environment to where `phase` has something to do; return its options."""
-    if phase in {
-        "export",
-        "rollback",
-        "verify",
-        "status",
-        "triggers",
-        "watch",
-        "smoke",
-        "validate",
-    }:
+    if phase not in UNMIGRATED:
         assert place.run("migrate").status == 0
         place.sandbox.query(
             "UPDATE vaulteer.event_participants SET attendance_notes = 'x' WHERE participant_id < 9"
         )
-    if phase == "rollback":
-        assert place.run("export").status == 0
+    for command, options in BEFORE.get(phase, ()):
+        assert place.run(command, **options).status == 0
+    if phase == "watch --accept":
+        insert(place.sandbox, 1)
+        assert place.run("watch", once=True).status == 0
+        place.sandbox.query(f"DELETE FROM {AUDIT}")
+        assert place.run("watch", once=True).status == 1
     if phase == "restore":
-        assert place.run("backup").status == 0
         place.sandbox.query("DROP DATABASE IF EXISTS vaulteer_restore_1")
-        return {"into": "vaulteer_restore_1"}
-    asked: dict[str, dict[str, Any]] = {
-        "deploy": {"release": "main"},
-        "watch": {"install": True},
-        "run": {"triggers": True, "release": "main"},
-    }
-    return asked.get(phase, {})
+    flags = {word.removeprefix("--"): True for word in phase.split()[1:]}
+    return {**flags, **OPTIONS.get(phase, {})}
 
 
 def commands(pending: list[dict[str, Any]]) -> list[Sent]:
@@ -200,6 +180,8 @@ def questions(pending: list[dict[str, Any]]) -> set[Sent]:
         found |= {(step["where"], text) for text in texts}
         if step["kind"] == "survey":
             found |= {(host, text) for host, text in step["asked"]}
+        if step["kind"] == "follow":
+            found |= {(feed["host"], feed["text"]) for feed in step["feeds"]}
     return found
 
 
@@ -228,22 +210,48 @@ PHASES = (
     "rollback",
     "status",
     "triggers",
+    "triggers --remove",
     "watch",
+    "watch --install",
+    "watch --once",
+    "watch --accept",
+    "watch --remove",
     "deploy",
     "smoke",
     "validate",
+    "monitor",
     "run",
 )
-MIGRATED = {"export", "rollback", "verify", "status", "triggers", "watch", "smoke", "validate"}
-"""The phases that have something to do only after a migration."""
-LIKE = {"verify", "status", "watch", "deploy", "smoke", "validate"}
-"""The phases that ask both servers alike: on MySQL they are wide."""
+UNMIGRATED = {"preflight", "backup", "restore", "migrate", "deploy", "run"}
+"""The phases that have something to do before a migration; the others come after it."""
+BEFORE: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
+    "rollback": (("export", {}),),
+    "restore": (("backup", {}),),
+    "triggers --remove": (("triggers", {}),),
+    "watch": (("watch", {"install": True}),),
+    "watch --remove": (("watch", {"install": True}),),
+}
+"""What else is run before."""
+OPTIONS: dict[str, dict[str, Any]] = {
+    "restore": {"into": "vaulteer_restore_1"},
+    "deploy": {"release": "main"},
+    "monitor": {"once": True},
+    "run": {"triggers": True, "release": "main", "hours": "0.0004"},
+}
+"""What is typed beside the phase's own words."""
+ALIKE = {"verify", "status", "deploy", "smoke", "validate", "monitor"}
+"""The phases that ask both servers alike, beside those of the watch: on MySQL they are wide."""
 ROLLED = {"deploy", "run"}
 """The phases that need an application which can be deployed."""
 
 
 CASES = [
-    pytest.param(server, phase, marks=[pytest.mark.wide] * (server == "mysql" and phase in LIKE))
+    pytest.param(
+        server,
+        phase,
+        marks=[pytest.mark.wide]
+        * (server == "mysql" and (phase in ALIKE or phase.startswith("watch"))),
+    )
     for phase in PHASES
     for server in FLAVOURS
 ]
@@ -252,15 +260,15 @@ CASES = [
 @pytest.mark.parametrize(("sandbox", "phase"), CASES, indirect=["sandbox"])
 def test_a_dry_run_only_reads_and_a_run_sends_what_was_previewed(place: Bench, phase: str) -> None:
     """A dry run sends only its look; the run sends the look and the previewed texts, no more."""
-    options = prepare(place, phase)
+    options, name = prepare(place, phase), phase.split(maxsplit=1)[0]
 
     seen = Seen(place)
-    preview = place.run(phase, dry_run=True, **options)
+    preview = place.run(name, dry_run=True, **options)
     look = Counter(seen.commands())
     assert all(only_reads(session) for session in seen.sessions())
 
     seen = Seen(place)
-    ran = place.run(phase, **options)
+    ran = place.run(name, **options)
     assert ran.status == 0, ran.said
     assert ran.document["plan"] == preview.document["plan"]
     pending = [s for s in preview.document["planned"] if not s["done"] and not s["rescues"]]
@@ -287,5 +295,5 @@ def test_a_dry_run_only_reads_and_a_run_sends_what_was_previewed(place: Bench, p
     sql = [text for text in statements(pending) if not AROUND.match(text)]
     order = list(dict.fromkeys(text for s in writers for text in s if text in sql))
     assert order == list(dict.fromkeys(sql))
-    for step in pending:
+    for step in (s for s in pending if together(s)):
         assert any(within(together(step), session) for session in sessions), step["title"]

@@ -11,55 +11,16 @@ from hypothesis import strategies as st
 
 from runbook.perform.trial import reports
 from sandbox.sandbox import Sandbox
+from tests import standins
 from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
 
 APP = {"app1": {"roles": ["app"]}}
-FLAG = """\
-INSERT IGNORE INTO event_attendance_audit
-  (event_id, participant_id, action, previous_status, new_status, dedupe_key)
-SELECT p.event_id, p.participant_id, 'mark_absent', p.attendance_status, 'absent',
-  CONCAT('auto-absent:', p.participant_id)
-FROM event_participants p JOIN events e USING (event_id)
-WHERE e.uid = '{event}' AND p.status = 'registered' AND p.attendance_status = 'unknown';
-SELECT ROW_COUNT();
-UPDATE event_participants p JOIN events e USING (event_id) SET attendance_status = 'absent'
-WHERE e.uid = '{event}' AND p.status = 'registered' AND p.attendance_status = 'unknown';
-"""
-"""What the application's job does in earnest, in SQL; it prints how many it has flagged."""
-
-JOB = """\
-flagged=$(mysql --defaults-extra-file={login} --skip-column-names vaulteer <<'SQL'
-{sql}
-SQL
-)
-echo "checking events"
-flagged=$(({count}))
-counts=$(printf '"scanned": %d, "flagged": %d, "skipped": {{"dedupe": 0}}' $flagged $flagged)
-echo 'at noon {{"op": "summary", "event": "{event}", "summary": {{'"$counts"'}}}}'
-"""
 
 
-def place(
-    sandbox: Sandbox,
-    folder: Path,
-    *,
-    event: str = "event-2",
-    also: str = "",
-    count: str = "flagged",
-    sql: str = FLAG,
-    job: str = JOB,
-) -> Bench:
+def place(sandbox: Sandbox, folder: Path, **job: str) -> Bench:
     """Return a migrated bench whose application has a job of this kind."""
-    script = folder / "job.sh"
-    script.write_text(
-        job.format(
-            login=sandbox.root / "app.cnf",
-            sql=sql.format(event=event) + also,
-            event=event,
-            count=count,
-        )
-    )
-    section = {"host": "app1", "command": f"bash {script}", "report": "summary"}
+    command = standins.job(sandbox, folder, **job)
+    section = {"host": "app1", "command": command, "report": "summary"}
     made = lean(sandbox, folder, validate=section, hosts=APP)
     assert made.run("migrate").status == 0
     return made
@@ -162,7 +123,7 @@ def test_a_job_that_fails_or_is_silent_is_a_failure(
     mariadb: Sandbox, tmp_path: Path, job: str, said: str
 ) -> None:
     """A job without a report, or with another exit status than 0, proves nothing."""
-    ran = place(mariadb, tmp_path, job=job).run("validate")
+    ran = place(mariadb, tmp_path, script=job).run("validate")
     assert ran.status == 1
     assert said in ran.said
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from runbook.errors import Lost, Outcome, RunbookError
 from runbook.plan.plan import Level, Plan
+from runbook.plan.steps import Follow
 from runbook.units import counted
 
 DONE = (Outcome.OK, Outcome.CHANGED)
@@ -37,6 +38,26 @@ def after_error(plan: Plan, ended: Ended, error: RunbookError, resume: str) -> s
             _where(plan),
         )
     )
+
+
+def resuming(plan: Plan, ended: Ended, digest: str | None) -> str:
+    """Return what is typed to go on with a plan that was approved by `digest`, if by any.
+
+    Where all is done but to follow the logs, that is just following them: the
+    run's ledger is closed by then, and nothing else is to be done again.
+    """
+    over = {n["number"] for n in ended if n["outcome"] in {*DONE, Outcome.SKIPPED}}
+    left = (s for n, s in enumerate(plan.steps, start=1) if n not in over and not s.rescues)
+    if isinstance(next(left, None), Follow) and (alone := following(plan)):
+        return alone
+    return f"{plan.command} --plan={digest}" if digest else plan.command
+
+
+def following(plan: Plan) -> str:
+    """Return what is typed to only follow the logs as a window does at its end, if it does."""
+    found = (step for step in plan.steps if isinstance(step, Follow) and step.phase != plan.phase)
+    step = next(found, None)
+    return f"invoke {step.phase} --env={plan.environment} --hours={step.hours:g}" if step else ""
 
 
 def _undo(plan: Plan, ended: Ended) -> tuple[str, ...]:

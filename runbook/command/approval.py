@@ -8,9 +8,10 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+from runbook.command.afterwards import DONE, following
 from runbook.database.book import Book
 from runbook.environment import Confirm, Environment
-from runbook.errors import Outcome, Refusal, UsageError
+from runbook.errors import Refusal, UsageError
 from runbook.options import Options
 from runbook.plan.plan import Plan
 from runbook.plan.statements import Record
@@ -78,9 +79,13 @@ def refuse_another_plan(plan: Plan, environment: Environment, digest: str, book:
             advice=f"See them: {plan.command} --dry-run",
         )
     if digest != plan.digest and not _is_rest_of(plan, digest, book):
+        advice = f"Preview it again: {plan.command} --dry-run"
+        last = book.runs[-1] if book.runs else None
+        if last and last.plan == digest and last.outcome in DONE and (logs := following(plan)):
+            advice = f"All that it was to change is done. To follow the logs on: {logs}\n{advice}"
         raise Refusal(
             f"the plan is {plan.digest} now, not {digest}{_differs(plan, environment, digest)}",
-            advice=f"Preview it again: {plan.command} --dry-run",
+            advice=advice,
         )
 
 
@@ -116,7 +121,7 @@ def _is_rest_of(plan: Plan, digest: str, book: Book) -> bool:
     if last is None or (last.phase, last.change, last.plan) != (plan.phase, plan.change, digest):
         return False
     left = [step.digest for step in plan.pending if not isinstance(step, Record)]
-    return last.outcome not in {Outcome.OK, Outcome.CHANGED} and _ordered(left, last.steps)
+    return last.outcome not in DONE and _ordered(left, last.steps)
 
 
 def _ordered(left: list[str], steps: tuple[str, ...]) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runbook.command import approval, counting
-from runbook.command.afterwards import after_error, after_failed_checks
+from runbook.command.afterwards import after_error, after_failed_checks, resuming
 from runbook.command.executor import execute
 from runbook.database import ledger
 from runbook.database.sessions import Session
@@ -74,8 +74,7 @@ class Execution:
             if outcome is Outcome.FAILED:
                 advice = after_failed_checks(plan, self.document.steps)
         except RunbookError as error:
-            again = f" --plan={self.options.plan}" if self.options.plan else ""
-            self.document.next = f"{plan.command}{again}"
+            self.document.next = resuming(plan, self.document.steps, self.options.plan)
             outcome, message = error.outcome, error.message
             advice = after_error(plan, self.document.steps, error, self.document.next)
             error.told = True

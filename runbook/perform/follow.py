@@ -33,7 +33,7 @@ def perform(step: Follow, run: Run) -> Result:
     """Follow the logs; what fails is told by the checks, so that all of it is told.
 
     Raises:
-        Interrupted: the operator stopped; the same command goes on.
+        Interrupted: the operator stopped; following again goes on from there.
         Refusal: somebody follows here already.
         UsageError: what was kept cannot be read or written.
     """
@@ -114,8 +114,7 @@ def _verdict(run: Run, watch: Watch) -> Verdict:
 def _stopped(found: Verdict) -> Interrupted:
     error = Interrupted(
         f"stopped following; {found.headline}",
-        advice="The same command goes on where this one stopped: no line is missed or counted "
-        "twice.",
+        advice="invoke monitor goes on where this one stopped: no line is missed or counted twice.",
     )
     error.output = found.lines
     return error
