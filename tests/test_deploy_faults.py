@@ -23,6 +23,7 @@ from tests.rollout import (
     runs,
     when,
 )
+from tests.support import MYSQL_IS_WIDE
 
 
 @pytest.fixture
@@ -86,6 +87,33 @@ def test_an_install_goes_on_without_its_connection(place: Rollout) -> None:
     assert deployed(place).status == 0
     assert runs(place) == [new, new]
     assert place.made("app1") == ["fetch", "install"]
+
+
+# Beside a migration
+
+
+@MYSQL_IS_WIDE
+def test_nothing_is_deployed_beside_a_migration(sandbox: Sandbox, tmp_path: Path) -> None:
+    """While a migration waits for a table a deploy is refused, named who is at it; then it goes."""
+    short = {"lock_wait": "1s", "lock_give_up": "60s"}
+    with running(sandbox, tmp_path, timeouts=short) as place, sandbox.root_connection() as other:
+        new = place.release(GOOD)
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN")
+            cursor.execute("SELECT COUNT(*) FROM event_participants")
+            with place.bench.start("migrate", "--env=test") as process:
+                assert process.stdout
+                while "held by session" not in process.stdout.readline():
+                    assert process.poll() is None
+                for ran in (deployed(place, dry_run=True), deployed(place)):
+                    assert (ran.status, ran.document["steps"]) == (3, [])
+                    assert "(migrate, run " in ran.said
+                cursor.execute("COMMIT")
+                out, _ = process.communicate(timeout=60)
+        assert process.returncode == 0, out
+        assert [place.restarts(host) for host in APPS] == [0, 0]
+        assert deployed(place).status == 0
+        assert runs(place) == [new, new]
 
 
 # Killed

@@ -11,8 +11,8 @@ import yaml
 
 from sandbox.releases import FIRST
 from sandbox.sandbox import Sandbox
+from tests.onhosts import kill_worker, ssh
 from tests.support import PROJECT, Bench, Ran, bench
-from tests.test_sandbox import ssh
 
 WORDS = {
     "git@git.example.com:vaulteer.git": ".sandbox/application.git",
@@ -76,6 +76,20 @@ def test_git_npm_and_a_process_manager(place: Bench) -> None:
     assert "no queue" in ran.said
     assert f"app1, app2: {here[1]}" in ran.document["advice"]
     assert [told(place.sandbox, host) for host in ("app1", "app2")] == [here, here]
+
+
+def test_a_dead_worker_is_told_before_anything_and_a_release_brings_it_back(place: Bench) -> None:
+    """Preflight, migrate and a window refuse with its host; a deploy restarts it with the rest."""
+    kill_worker(place.sandbox)
+    for command in ("preflight", "migrate", "run"):
+        ran = place.run(command)
+        refused = [f for f in ran.document["findings"] if f["level"] == "refused"]
+        assert [(f["where"], f["what"]) for f in refused] == [("app2", "health: worker")], command
+        assert ran.document["steps"] == []
+    ran = deployed(place, "v1.1.0")
+    assert ran.status == 0, ran.said
+    assert ssh(place.sandbox, "app2", "worker-health")[0] == 0
+    assert place.run("preflight").status == 0
 
 
 @pytest.mark.wide

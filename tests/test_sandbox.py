@@ -15,21 +15,9 @@ import pytest
 from sandbox.hosts import NAMES, SFTP
 from sandbox.processes import Process, descendants, marked_processes, wait_until
 from sandbox.sandbox import Sandbox
+from tests.onhosts import ssh
 
 PROJECT = Path(__file__).parent.parent
-
-
-def ssh(sandbox: Sandbox, host: str, command: str, stdin: str = "") -> tuple[int, str]:
-    """Run `command` on `host` as an operator would; return its exit status and output."""
-    program = str(sandbox.hosts[host].programs.ssh)
-    done = subprocess.run(
-        [program, "-F", str(sandbox.root / "ssh_config"), host, command],
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return done.returncode, done.stdout
 
 
 def servers(sandbox: Sandbox) -> list[Process]:
