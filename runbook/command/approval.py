@@ -35,20 +35,13 @@ def refuse_unless_allowed(
     A plan whose digest differs from `--plan` is still let through when it is
     what is left of that very plan, cut off in an earlier run.
     """
+    doing = (step for step in plan.steps if not step.done and not isinstance(step, Skip))
+    refuse_forbidden(environment, plan.phase, *(step.phase for step in doing))
     if plan.refusals:
         count = len(plan.refusals)
         raise Refusal(
             f"{count} {'check forbids' if count == 1 else 'checks forbid'} this run",
             advice="Each refused line above says what would satisfy it.",
-        )
-    doing = (step for step in plan.steps if not step.done and not isinstance(step, Skip))
-    phases = (plan.phase, *(step.phase for step in doing))
-    if forbidden := next((name for name in phases if name in environment.policy.never), None):
-        within = plan.phase == "run" != forbidden
-        without = f' To run the others: --skip="{forbidden}: policy".' if within else ""
-        raise Refusal(
-            f"policy.never forbids {forbidden} in {environment.name}",
-            advice=f"It is written in the inventory: {environment.source}.{without}",
         )
     asking = [step.title for step in plan.steps if isinstance(step, Ask) and not step.answer]
     if asking and not interactive:
@@ -64,6 +57,19 @@ def refuse_unless_allowed(
             advice=f"First {plan.command} --dry-run, then the same with "
             "--plan=DIGEST from the preview.",
         )
+
+
+def refuse_forbidden(environment: Environment, command: str, *phases: str) -> None:
+    """Raise Refusal where the policy forbids a command, or a phase that it is made of."""
+    forbidden = next((n for n in (command, *phases) if n in environment.policy.never), None)
+    if forbidden is None:
+        return
+    within = command == "run" != forbidden
+    without = f' To run the others: --skip="{forbidden}: policy".' if within else ""
+    raise Refusal(
+        f"policy.never forbids {forbidden} in {environment.name}",
+        advice=f"It is written in the inventory: {environment.source}.{without}",
+    )
 
 
 def refuse_another_plan(plan: Plan, environment: Environment, digest: str, book: Book) -> None:

@@ -60,16 +60,18 @@ class Invocation:
         """
         if self.options.dry_run:
             return self._preview()
-        if not self.phase.takes_lock(self.options):
-            return self._execute(self._look(), lambda: self.site.reader)
+        environment, locks = self.site.environment, self.phase.takes_lock(self.options)
         try:
+            approval.refuse_forbidden(environment, self.phase.name)
+            if not locks:
+                return self._execute(self._look(), lambda: self.site.reader)
             with self.site.database.writer() as writer:
-                lock.take(writer, self.site.environment)
+                lock.take(writer, environment)
                 self.site.ours = writer.id
                 return self._execute(self._confirmed(), lambda: writer)
         except RunbookError as error:
-            if not error.told and not self.console.interactive:
-                notices = Notices(self.site.environment, fan_out((self.document, self.console)))
+            if locks and not error.told and not self.console.interactive:
+                notices = Notices(environment, fan_out((self.document, self.console)))
                 notices.refused(self.phase.name, error)
                 notices.close()
             raise
