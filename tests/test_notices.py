@@ -29,6 +29,7 @@ from runbook.telling.notices import Notices
 from sandbox.sandbox import Sandbox
 from tests.inventories import GOOD, mistakes_in, write
 from tests.journals import PLAN, START
+from tests.searching import searching
 from tests.support import DOCUMENT, bench
 
 TOKEN = "t0k3n-of-the-chat"
@@ -225,6 +226,34 @@ def test_a_run_tells_and_its_url_is_nowhere(mariadb: Sandbox, tmp_path: Path, ch
     assert len(texts) >= 2
     assert all(TOKEN not in text for text in (ran.said, *texts))
     assert "fails was not told of the start" in (tmp_path / "page.html").read_text()
+
+
+@pytest.mark.wide
+def test_a_window_tells_and_waits_for_nobody_and_no_process_shows_a_secret(
+    mariadb: Sandbox, tmp_path: Path, chat: Chat, deaf: str
+) -> None:
+    """With one who hangs and one who hears a window ends well; no argument holds a secret."""
+    told = (recipient(tmp_path, "hangs", deaf), recipient(tmp_path, "hears", chat.url))
+    place = bench(
+        mariadb,
+        tmp_path,
+        notify={each.name: {"url": {"file": str(each.url.file)}} for each in told},
+    )
+    began = time.monotonic()
+    with searching(TOKEN, mariadb.password("migrator"), mariadb.password("app")):
+        with place.start("run", "--env=test", "--json") as process:
+            out, _ = process.communicate(timeout=60)
+        with place.start("notify", "--env=test") as trial:
+            said, _ = trial.communicate(timeout=60)
+    document = json.loads(out)
+    assert (process.returncode, document["outcome"]) == (0, "changed"), out
+    assert time.monotonic() - began < document["seconds"] + 2 * notices.GRACE + 10
+    went = {(n["recipient"], n["about"]): n["failure"] for n in document["notices"]}
+    assert went.keys() == {(r, a) for r in ("hangs", "hears") for a in ("start", "end")}
+    assert all(bool(went[each]) == (each[0] == "hangs") for each in went)
+    assert "no answer within" in went["hangs", "end"]
+    assert trial.returncode == 1
+    assert all(TOKEN not in text for text in (out, said))
 
 
 def test_a_trial_says_who_can_be_told(
