@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-import gzip
-import json
 import random
-import shutil
-import struct
 import subprocess
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
+
+import pymysql
+import pymysql.cursors
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, bench
+from tests.support import Bench
+
+if TYPE_CHECKING:
+    Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
+
+import gzip
+import json
+import shutil
+import struct
+from collections.abc import Mapping
+from typing import Any
+
+from tests.support import bench
 
 TYPES = {
     "whole": "INT",
@@ -177,3 +187,27 @@ def load(place: Bench, export: Path, *, zone: str = "+09:30") -> list[list[str]]
     )
     assert done.returncode == 0, done.stderr
     return [line.split("\t") for line in done.stdout.splitlines()]
+
+
+def attend(sandbox: Sandbox, every: int = 3) -> None:
+    """Mark each so-manieth participant present, with a row of audit."""
+    sandbox.query(
+        "UPDATE vaulteer.event_participants SET attendance_status = 'present',"
+        " attendance_marked_at = '2025-03-01 10:00:00', attendance_notes = notes"
+        f" WHERE participant_id % {every} = 0"
+    )
+    sandbox.query(
+        "INSERT INTO vaulteer.event_attendance_audit (event_id, participant_id, action, reason)"
+        " SELECT event_id, participant_id, 'check_in', notes FROM vaulteer.event_participants"
+        f" WHERE participant_id % {every} = 0"
+    )
+
+
+def numbers(sandbox: Sandbox, table: str, rows: int, expression: str) -> None:
+    """Make a table of so many rows `id, said`, each said by an expression of `n`."""
+    sandbox.query(f"CREATE TABLE vaulteer.{table} (id INT PRIMARY KEY, said LONGTEXT)")
+    sandbox.query(
+        f"INSERT INTO vaulteer.{table} WITH RECURSIVE t (n) AS (SELECT 0 UNION ALL SELECT n + 1"
+        f" FROM t WHERE n < 999) SELECT a.n * 1000 + b.n + 1, {expression}"
+        f" FROM t AS a JOIN t AS b WHERE a.n * 1000 + b.n < {rows}"
+    )

@@ -8,6 +8,7 @@ import os
 import random
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Iterator
@@ -130,3 +131,52 @@ def cut(sandbox: Sandbox, host: str) -> None:
     """Cut every connection to a host."""
     for process in sandbox.connections(host):
         process.send(signal.SIGKILL)
+
+
+def append(place: Bench, host: str, text: str) -> None:
+    """Write more to a host's log."""
+    with log(place.folder, host).open("a") as file:
+        file.write(text)
+
+
+@contextmanager
+def following(place: Bench) -> Iterator[subprocess.Popen[str]]:
+    """Follow in a process of its own, which ends with the `with` block at the latest."""
+    with place.start("monitor", "--env=test", "--json") as process:
+        try:
+            until((place.folder / ".runbook" / "test" / "monitor" / "watch.json").exists)
+            yield process
+        finally:
+            process.kill()
+
+
+def until(holds: object, seconds: float = 15.0) -> None:
+    """Wait until a condition holds."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            if holds():  # type: ignore[operator]
+                return
+        except (StopIteration, json.JSONDecodeError):
+            pass  # nothing is kept yet
+        time.sleep(0.05)
+    raise AssertionError("it did not happen in time")
+
+
+def untouched(sandbox: Sandbox) -> Sandbox:
+    """Return a sandbox on whose database nobody has ever run anything."""
+    sandbox.resume()
+    sandbox.query("DROP TABLE IF EXISTS vaulteer.runbook_ledger")
+    return sandbox
+
+
+def logged(sandbox: Sandbox, folder: Path) -> Bench:
+    """Return a bench whose two hosts have logged six hours, part of it rotated and packed."""
+    here = place(sandbox, folder)
+    now = time.time()
+    old = log(folder, "app1").with_name("api.log.2.gz")
+    old.write_bytes(gzip.compress(history(4, 2, until=now - 7200).encode()))
+    os.utime(old, (now - 7200, now - 7200))
+    log(folder, "app1").write_text(history(2, 2))
+    log(folder, "app2").write_text(history(6, 2, seed=2))
+    return here

@@ -95,7 +95,7 @@ def read(sql: str) -> list[str]:
     return done.stdout.decode().split("\n")[:-1]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(KINDS, NAMES, BODIES), max_size=6))
 def test_every_object_is_found_and_nothing_else(objects: list[tuple[object, str, str]]) -> None:
     """Whatever names, bodies and rows hold, exactly the created objects are listed."""

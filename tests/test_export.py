@@ -1,35 +1,24 @@
-"""Export on real servers: exact, consistent, complete or nothing."""
+"""Export on real servers: consistent, private, complete, and not twice."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import random
 import re
-import signal
 import stat
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pymysql
 import pymysql.cursors
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from runbook.database.fields import Kind
-from runbook.exports import tsv
-from runbook.exports.queries import Column, Query, Tally
 from sandbox.sandbox import Sandbox
 from tests.exporting import (
-    TYPES,
     exporting,
     exports,
-    lay_wild_table,
     lines,
     load,
     manifest,
@@ -38,159 +27,13 @@ from tests.support import MYSQL_IS_WIDE, Bench, lean
 
 if TYPE_CHECKING:
     Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
-
-SELECT = "SELECT * FROM wild ORDER BY id"
+from tests.exporting import attend, numbers
 
 
 @pytest.fixture
 def place(sandbox: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench of the shipped change on each server in turn."""
     return lean(sandbox, tmp_path)
-
-
-def attend(sandbox: Sandbox, every: int = 3) -> None:
-    """Mark each so-manieth participant present, with a row of audit."""
-    sandbox.query(
-        "UPDATE vaulteer.event_participants SET attendance_status = 'present',"
-        " attendance_marked_at = '2025-03-01 10:00:00', attendance_notes = notes"
-        f" WHERE participant_id % {every} = 0"
-    )
-    sandbox.query(
-        "INSERT INTO vaulteer.event_attendance_audit (event_id, participant_id, action, reason)"
-        " SELECT event_id, participant_id, 'check_in', notes FROM vaulteer.event_participants"
-        f" WHERE participant_id % {every} = 0"
-    )
-
-
-def numbers(sandbox: Sandbox, table: str, rows: int, expression: str) -> None:
-    """Make a table of so many rows `id, said`, each said by an expression of `n`."""
-    sandbox.query(f"CREATE TABLE vaulteer.{table} (id INT PRIMARY KEY, said LONGTEXT)")
-    sandbox.query(
-        f"INSERT INTO vaulteer.{table} WITH RECURSIVE t (n) AS (SELECT 0 UNION ALL SELECT n + 1"
-        f" FROM t WHERE n < 999) SELECT a.n * 1000 + b.n + 1, {expression}"
-        f" FROM t AS a JOIN t AS b WHERE a.n * 1000 + b.n < {rows}"
-    )
-
-
-def test_every_type_and_character_is_read_back_exactly(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The script of an export of wild rows of every type makes a table with those very rows."""
-    lay_wild_table(sandbox, 300)
-    place = exporting(sandbox, tmp_path, {"wild": SELECT})
-    assert place.run("export").document["outcome"] == "changed"
-    (export,) = exports(place)
-    ((name, expected, actual),) = load(place, export)
-    assert (name, expected) == ("wild", actual)
-    assert expected.startswith("301 rows")
-    same = {name: f"HEX(a.{name}) <=> HEX(b.{name})" for name in TYPES}
-    same["single"] = "CONCAT(a.single + 0e0) <=> CONCAT(b.single + 0e0)"
-    same |= {
-        name: f"CONCAT(a.{name}) <=> CONCAT(b.{name})"
-        for name in ("twice", "exact", "moment", "stamp", "span", "document")
-    }
-    for name, equal in same.items():
-        wrong = sandbox.query(
-            f"SELECT a.{name}, b.{name} FROM vaulteer.wild AS a"
-            f" JOIN vaulteer.exported_wild AS b USING (id) WHERE NOT ({equal}) LIMIT 1"
-        )
-        assert wrong == [], name
-
-
-def test_columns_keep_their_types(sandbox: Sandbox, tmp_path: Path) -> None:
-    """The table that a file is loaded into has the columns' own types; FLOAT is held as DOUBLE."""
-    lay_wild_table(sandbox, 1)
-    place = exporting(
-        sandbox, tmp_path, {"wild": SELECT, "plain": "SELECT id, words, choice FROM wild"}
-    )
-    assert place.run("export").status == 0
-    files = {file["file"]: file for file in manifest(exports(place)[0])["files"]}
-    types = {c["name"]: c["type"] for c in files["plain.tsv.gz"]["columns"]}
-    assert types["words"].startswith("varchar(200) CHARACTER SET utf8mb4")
-    assert types["choice"].startswith("enum('a','b','é'")
-    exact = {c["name"]: c["type"] for c in files["wild.tsv.gz"]["columns"]}
-    assert exact["single"] == "double"
-
-
-FIELDS = st.none() | st.binary(max_size=30) | st.sampled_from([b"\\N", b"\\", b"\t", b"\n", b""])
-COLUMNS = tuple(Column(name, Kind.BINARY, "longblob") for name in "abc")
-TEXTS = tuple(Column(name, Kind.TEXT, "text") for name in "ab")
-OTHERS = (
-    "(NULL, '')",
-    "('', NULL)",
-    "(NULL, NULL)",
-    "('', '')",
-    "('N', '')",
-    "('1', '23')",
-    "('12', '3')",
-    "('1', '23'), ('1', '23')",
-    "('1', '23'), ('1', '23'), ('1', '23')",
-    "('é', '')",
-    "('e', '')",
-    "('E', '')",
-)
-
-
-@settings(
-    max_examples=25,
-    deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-@given(rows=st.lists(st.tuples(FIELDS, FIELDS, FIELDS), max_size=12))
-def test_any_bytes_survive_load_data_and_sum_up_alike(
-    loader: Connection,
-    tmp_path: Path,
-    rows: list[tuple[bytes | None, ...]],
-) -> None:
-    """LOAD DATA with its defaults reads any rows back, and the server's checksum is ours."""
-    file = tmp_path / "any.tsv"
-    file.write_bytes(b"".join(map(tsv.line, rows)))
-    tally = Tally(COLUMNS)
-    for row in rows:
-        tally.add(row)
-    with loader.cursor() as cursor:
-        cursor.execute("TRUNCATE any_bytes")
-        cursor.execute(
-            f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE any_bytes CHARACTER SET binary (a, b, c)"
-        )
-        cursor.execute("SELECT a, b, c FROM any_bytes ORDER BY id")
-        assert list(cursor.fetchall()) == rows
-        query = Query("any", "", "SELECT a, b, c FROM any_bytes", COLUMNS)
-        cursor.execute(query.check(tally.identity))
-        ((_, expected, actual),) = cursor.fetchall()
-        assert expected == actual
-
-
-@pytest.fixture
-def loader(sandbox: Sandbox) -> Iterator[Connection]:
-    """Return a session of root that may load local files, with a table of any bytes."""
-    connection = pymysql.connect(
-        host="127.0.0.1",
-        port=sandbox.database_port,
-        user="root",
-        password=sandbox.password("root"),
-        database="vaulteer",
-        local_infile=True,
-        autocommit=True,
-    )
-    with connection, connection.cursor() as cursor:
-        cursor.execute(
-            "CREATE TABLE any_bytes (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY,"
-            " a LONGBLOB, b LONGBLOB, c LONGBLOB)"
-        )
-        yield connection
-
-
-def test_the_checksum_knows_any_other_rows(loader: Connection) -> None:
-    """NULL for empty, a value in the next column, a row twice: each is another checksum."""
-    query = Query("t", "", "SELECT a, b FROM t", (TEXTS[0], TEXTS[1]))
-    seen = set()
-    with loader.cursor() as cursor:
-        cursor.execute("CREATE TABLE t (a TEXT, b TEXT) CHARACTER SET utf8mb4")
-        for rows in OTHERS:
-            cursor.execute("TRUNCATE t")
-            cursor.execute(f"INSERT INTO t VALUES {rows}")
-            cursor.execute(query.check(""))
-            seen.add(cursor.fetchall()[0][2])
-    assert len(seen) == len(OTHERS)
 
 
 def test_the_order_of_rows_does_not_matter(place: Bench) -> None:
@@ -365,147 +208,3 @@ def test_memory_does_not_grow_with_the_rows(mariadb: Sandbox, tmp_path: Path) ->
         (export,) = exports(place)
     assert manifest(export)["files"][0]["bytes"] > 20_000_000
     assert peaks["many"] - peaks["none"] < 8_000  # KiB
-
-
-@pytest.fixture
-def slow(mariadb: Sandbox, tmp_path: Path) -> Bench:
-    """Return a bench whose export takes a second or more."""
-    numbers(mariadb, "many", 50_000, "SHA2(a.n * 1000 + b.n, 512)")
-    return exporting(
-        mariadb,
-        tmp_path,
-        {"many": "SELECT id, said FROM many"},
-        timeouts={"silence": "2s", "connect": "3s"},
-    )
-
-
-def streaming(place: Bench) -> Path:
-    """Wait until an export has written some of its file; return its unfinished folder."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        for part in exports(place):
-            if any(file.stat().st_size > 100_000 for file in part.glob("*.tsv.gz")):
-                return part
-        time.sleep(0.005)
-    raise AssertionError("the export never began")
-
-
-def test_killed_half_way_it_is_no_export(slow: Bench) -> None:
-    """What a killed export leaves is not taken for one, and goes with the next."""
-    with slow.start("export", "--env=test", "--json") as process:
-        part = streaming(slow)
-        process.kill()
-    assert part.name.endswith(".part")
-    assert "no export is there" in slow.run("export", dry_run=True).said
-    assert slow.run("export").outcomes == ["changed"]
-    (export,) = exports(slow)
-    assert not export.name.endswith(".part")
-    assert slow.run("export").outcomes == ["ok"]
-
-
-def test_ctrl_c_leaves_nothing_behind(slow: Bench) -> None:
-    """Stopped by its operator an export ends at once, with 130, and removes what it wrote."""
-    with slow.start("export", "--env=test", "--json") as process:
-        streaming(slow)
-        process.send_signal(signal.SIGINT)
-        began = time.monotonic()
-        process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert time.monotonic() - began < 5
-    assert exports(slow) == []
-
-
-@pytest.mark.parametrize("fault", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_lost_connection_is_told_as_such(slow: Bench, fault: signal.Signals) -> None:
-    """SSH cut or black-holed under it: the outcome is unknown, and the next export is whole."""
-    with slow.start("export", "--env=test", "--json") as process:
-        streaming(slow)
-        cut = slow.sandbox.connections("db1")
-        for connection in cut:
-            connection.send(fault)
-        out, _ = process.communicate(timeout=60)
-    for connection in cut:
-        connection.send(signal.SIGKILL)
-    assert process.returncode == 4, out
-    assert "connection was lost" in out
-    ran = slow.run("export")
-    assert ran.outcomes == ["changed"], ran.said
-    assert len(exports(slow)) == 1
-
-
-def test_a_database_that_dies_under_it_is_told_as_such(slow: Bench) -> None:
-    """When the server dies the outcome is unknown; once it is back the export is whole."""
-    with slow.start("export", "--env=test", "--json") as process:
-        streaming(slow)
-        slow.sandbox.kill_database()
-        out, _ = process.communicate(timeout=60)
-    slow.sandbox.restart_database()
-    assert process.returncode == 4, out
-    assert "database connection was lost" in out
-    assert slow.run("export").outcomes == ["changed"]
-
-
-def test_a_folder_that_cannot_be_written_is_named(mariadb: Sandbox, tmp_path: Path) -> None:
-    """A backup folder that is a file, or below one, fails with its path and what to do."""
-    (tmp_path / "file").write_text("")
-    place = exporting(
-        mariadb, tmp_path, {"u": "SELECT * FROM users"}, backup={"folder": str(tmp_path / "file")}
-    )
-    ran = place.run("export")
-    assert (ran.status, ran.document["outcome"]) == (1, "failed")
-    assert str(tmp_path / "file") in ran.document["message"]
-    assert "room" in ran.document["advice"]
-
-
-def test_a_full_disk_fails_and_leaves_no_export(mariadb: Sandbox, tmp_path: Path) -> None:
-    """Where the disk runs full the export fails, and what was written is removed again."""
-    disk = tmp_path / "disk"
-    disk.mkdir()
-    mounted = os.system(f"mount -t tmpfs -o size=256k,mode=700 tmpfs '{disk}' 2>/dev/null")
-    if mounted:
-        pytest.skip("no tmpfs can be mounted here")
-    try:
-        numbers(mariadb, "many", 20_000, "SHA2(a.n * 1000 + b.n, 512)")
-        place = exporting(
-            mariadb, tmp_path, {"many": "SELECT * FROM many"}, backup={"folder": str(disk)}
-        )
-        ran = place.run("export")
-        assert (ran.status, ran.document["outcome"]) == (1, "failed")
-        assert list(disk.rglob("*.gz")) == []
-        assert list(disk.rglob("*.part")) == []
-    finally:
-        os.system(f"umount '{disk}'")
-
-
-def test_two_columns_of_one_name_are_refused(mariadb: Sandbox, tmp_path: Path) -> None:
-    """A query whose columns cannot be told apart is an error that names its file."""
-    place = exporting(mariadb, tmp_path, {"twice": "SELECT 1 AS a, 2 AS A FROM users"})
-    ran = place.run("export")
-    assert ran.status == 3
-    assert "export/twice.sql:1: two columns are called a" in ran.document["message"]
-
-
-def test_a_query_that_does_not_run_is_named(mariadb: Sandbox, tmp_path: Path) -> None:
-    """A query with a mistake is an error with its file, line and the server's words."""
-    place = exporting(mariadb, tmp_path, {"wrong": "SELECT nothing FROM users"})
-    ran = place.run("export")
-    assert ran.status == 3
-    assert "export/wrong.sql:1" in ran.document["message"]
-    assert "Unknown column" in ran.document["message"]
-
-
-def test_row_sums_do_not_depend_on_order() -> None:
-    """A tally of shuffled rows is the same; of any row changed, another."""
-    rows = [(str(n).encode(), None if n % 3 else b"x") for n in range(50)]
-    columns = (Column("n", Kind.PLAIN, "int"), Column("t", Kind.TEXT, "text"))
-
-    def tally(of: list[tuple[bytes, bytes | None]]) -> str:
-        made = Tally(columns)
-        for row in of:
-            made.add(row)
-        return made.identity
-
-    shuffled = rows[:]
-    random.Random(1).shuffle(shuffled)
-    assert tally(shuffled) == tally(rows)
-    assert len({tally([*rows[:n], (b"-1", None), *rows[n + 1 :]]) for n in range(50)}) == 50

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from pathlib import Path
 
-import jsonschema
 import pytest
-import yaml
 
 from runbook.application import Health
 from runbook.environment import (
@@ -24,12 +21,9 @@ from runbook.environment import (
     Timeouts,
 )
 from runbook.inventory import InventoryError, load
-from runbook.inventory.__main__ import main
-from runbook.inventory.reference import reference, schema, schema_text
 from tests.inventories import GOOD, mistakes_in, mistakes_of, write
 
 PROJECT = Path(__file__).parent.parent
-SHIPPED = PROJECT / "inventory.yaml"
 PRODUCTION = """\
   production:
     extends: staging
@@ -261,84 +255,3 @@ def test_a_file_that_does_not_hold_the_value_is_refused(tmp_path: Path, held: st
     inventory = load(write(tmp_path, GOOD.replace("port: 2222", "port: {file: port}")))
     with pytest.raises(InventoryError, match=r"14:28: .*expected a port .* in the file"):
         inventory.environment("staging")
-
-
-def test_the_shipped_inventory_has_no_mistake() -> None:
-    """The examples are complete and right, and hold the three environments."""
-    inventory = load(SHIPPED)
-    inventory.check()
-    assert inventory.names == ("sandbox", "staging", "production")
-
-
-def test_shipped_production_teaches_the_strict_case() -> None:
-    """Production goes through a jump host, verifies TLS, has a replica and wants a preview."""
-    production = load(SHIPPED).environment("production")
-    assert {host.name: host.jump for host in production.hosts if host.jump != "bastion"} == {
-        "bastion": None
-    }
-    assert production.database.tls is not None
-    assert [replica.via for replica in production.database.replicas] == ["db2"]
-    assert production.policy.confirm is Confirm.PLAN
-    assert "smoke" in production.policy.never
-    assert load(SHIPPED).environment("staging").policy.confirm is Confirm.PROMPT
-
-
-def test_shipped_sandbox_reads_what_the_sandbox_writes(tmp_path: Path) -> None:
-    """Port and password come from the sandbox's files; without them the advice says how."""
-    path = write(tmp_path, SHIPPED.read_text())
-    (tmp_path / "sql" / "attendance").mkdir(parents=True)
-    with pytest.raises(InventoryError) as caught:
-        load(path).environment("sandbox")
-    assert "invoke sandbox.up" in caught.value.advice
-    files = tmp_path / ".sandbox"
-    files.mkdir()
-    for name, held in {"ssh_config": "", "known_hosts": "", "database.port": "33061\n"}.items():
-        (files / name).write_text(held)
-    sandbox = load(path).environment("sandbox")
-    assert [host.name for host in sandbox.hosts] == ["db1", "app1", "app2"]
-    assert sandbox.host("app1").ssh_config == files / "ssh_config"
-    assert sandbox.database.address == Address("127.0.0.1", 33061)
-    assert sandbox.database.password.file == files / "migrator.password"
-    assert sandbox.policy.confirm is Confirm.NONE
-
-
-def test_the_schema_file_is_current(capsys: pytest.CaptureFixture[str]) -> None:
-    """inventory.schema.json is what `python -m runbook.inventory schema` prints."""
-    assert main(["schema"]) == 0
-    assert (
-        capsys.readouterr().out == schema_text() == (PROJECT / "inventory.schema.json").read_text()
-    )
-    assert main([]) == main(["else"]) == 2
-
-
-def test_the_schema_accepts_the_shipped_inventory_and_explains_every_key() -> None:
-    """Editors find the examples right and have a description for each key."""
-    jsonschema.Draft7Validator.check_schema(dict(schema()))
-    jsonschema.validate(yaml.safe_load(SHIPPED.read_text()), dict(schema()))
-    assert SHIPPED.read_text().startswith("# yaml-language-server: $schema=inventory.schema.json\n")
-    for _, form in described(json.loads(schema_text())):
-        assert len(form["description"]) > 5
-
-
-def test_the_reference_has_a_row_for_every_key() -> None:
-    """The README's table and the schema speak of the same keys."""
-    environments = json.loads(schema_text())["properties"]["environments"]
-    keys = [name for name, _ in described(environments["additionalProperties"])]
-    rows = [row.split("`")[1].split(".")[-1] for row in reference().splitlines()[2:]]
-    assert rows == keys
-    assert all(row.count("|") - row.count("\\|") == 5 for row in reference().splitlines())
-
-
-def described(form: dict[str, dict[str, str]]) -> list[tuple[str, dict[str, str]]]:
-    """Every key below a schema with its own schema, in order."""
-    found = []
-    for name, below in form.items():
-        if name == "properties" and isinstance(below, dict):
-            for key, each in below.items():
-                assert isinstance(each, dict)
-                if "description" in each:
-                    found.append((key, each))
-                found += described(each)
-        elif name in ("additionalProperties", "items") and isinstance(below, dict):
-            found += described(below)  # type: ignore[arg-type]
-    return found

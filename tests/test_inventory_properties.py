@@ -32,7 +32,6 @@ def test_what_a_duration_was_meant_to_be_is_a_duration(text: str) -> None:
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda data: data.decode("latin-1")))
-@settings(deadline=None)
 def test_no_text_raises_anything_else(text: str) -> None:
     """Whatever the file holds, it is loaded or refused, in lines that can be printed."""
     assert all(str(mistake).isprintable() for mistake in mistakes_in(text))
@@ -43,7 +42,6 @@ def test_no_text_raises_anything_else(text: str) -> None:
     st.integers(0, 20),
     st.text(alphabet="{}[]:,&*!|>'\"%@`-?#\n \t\\~<ax0", max_size=6) | st.text(max_size=3),
 )
-@settings(deadline=None)
 def test_no_edit_of_an_inventory_raises_anything_else(at: int, cut: int, put: str) -> None:
     """Any slip of the hand in a good file ends in values or in InventoryError."""
     text = GOOD[:at] + put + GOOD[at + cut :]
@@ -105,7 +103,6 @@ def leaves(tree: object) -> list[tuple[dict[str, object] | list[object], str | i
 
 
 @given(st.data())
-@settings(deadline=None)
 def test_what_is_accepted_is_accepted_by_the_schema_too(data: st.DataObject) -> None:
     """A value changed anywhere: no other exception, and an editor never contradicts `load`."""
     tree = yaml.safe_load(RICH)
@@ -124,7 +121,7 @@ def test_what_is_accepted_is_accepted_by_the_schema_too(data: st.DataObject) -> 
     st.sampled_from(["password: ", "password: '", 'password: "', "password:\n          "]),
     st.booleans(),
 )
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_no_message_repeats_a_literal_password(
     before: str, after: str, key: str, block: bool
 ) -> None:

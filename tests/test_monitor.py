@@ -1,64 +1,43 @@
-"""`invoke monitor` on real sshds: what it reads, tells, keeps, and how it ends."""
+"""`invoke monitor` on real sshds: what it reads, tells and keeps."""
 
 from __future__ import annotations
 
-import gzip
 import json
-import os
 import signal
-import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.journald import journal
-from tests.logs import counted, cut, history, line, log, place, stamp, writing
+from tests.logs import (
+    append,
+    counted,
+    following,
+    line,
+    log,
+    logged,
+    place,
+    stamp,
+    untouched,
+    writing,
+)
 from tests.support import Bench
 from tests.terminal import CTRL_C, answered
-
-LOST = "number # is lost"
+from tests.test_monitor_faults import LOST
 
 
 @pytest.fixture
 def sandbox(mariadb_server: Sandbox) -> Sandbox:
     """Return a sandbox on whose database nobody has ever run anything."""
-    mariadb_server.resume()
-    mariadb_server.query("DROP TABLE IF EXISTS vaulteer.runbook_ledger")
-    return mariadb_server
+    return untouched(mariadb_server)
 
 
 @pytest.fixture
-def followed(sandbox: Sandbox, tmp_path: Path) -> Bench:
+def followed(mariadb_server: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench whose two hosts have logged six hours, part of it rotated and packed."""
-    here = place(sandbox, tmp_path)
-    now = time.time()
-    old = log(tmp_path, "app1").with_name("api.log.2.gz")
-    old.write_bytes(gzip.compress(history(4, 2, until=now - 7200).encode()))
-    os.utime(old, (now - 7200, now - 7200))
-    log(tmp_path, "app1").write_text(history(2, 2))
-    log(tmp_path, "app2").write_text(history(6, 2, seed=2))
-    return here
-
-
-def append(place: Bench, host: str, text: str) -> None:
-    """Write more to a host's log."""
-    with log(place.folder, host).open("a") as file:
-        file.write(text)
-
-
-@contextmanager
-def following(place: Bench) -> Iterator[subprocess.Popen[str]]:
-    """Follow in a process of its own, which ends with the `with` block at the latest."""
-    with place.start("monitor", "--env=test", "--json") as process:
-        try:
-            _until((place.folder / ".runbook" / "test" / "monitor" / "watch.json").exists)
-            yield process
-        finally:
-            process.kill()
+    return logged(untouched(mariadb_server), tmp_path)
 
 
 def test_once_judges_what_is_new_and_says_so_with_its_exit_status(followed: Bench) -> None:
@@ -131,99 +110,6 @@ def test_the_hosts_are_asked_exactly_what_was_previewed(followed: Bench) -> None
     }
 
 
-def test_nothing_is_missed_or_counted_twice_through_rotations_and_kills(followed: Bench) -> None:
-    """Killed again and again while a log is rotated in every way, the counts are exact."""
-    assert followed.run("monitor", once=True).status == 0
-    with writing(log(followed.folder, "app1")) as writer:
-        for _ in range(3):
-            with followed.start("monitor", "--env=test", "--json") as process:
-                time.sleep(1.7)
-                process.kill()
-                process.communicate()
-    time.sleep(0.2)
-    assert writer.written > 500
-    followed.run("monitor", once=True)
-    assert counted(followed, LOST) == writer.written
-
-
-def test_cut_and_silent_connections_cost_nothing(followed: Bench) -> None:
-    """A connection that is cut, or falls silent, is made anew; every line is counted once."""
-    sandbox = followed.sandbox
-
-    def caught_up(upto: int) -> None:
-        _until(lambda: counted(followed, LOST) >= upto)
-
-    with following(followed) as process, writing(log(followed.folder, "app1")) as writer:
-        caught_up(1)
-        cut(sandbox, "app1")
-        caught_up(writer.written + 1)
-        frozen = sandbox.connections("app1")
-        for connection in frozen:
-            connection.send(signal.SIGSTOP)
-        caught_up(writer.written + 500)
-        for connection in frozen:
-            connection.send(signal.SIGCONT)
-        writer.stop()
-        caught_up(writer.written)
-        process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
-    assert counted(followed, LOST) == writer.written
-    assert process.returncode == 130
-    document = json.loads(out.splitlines()[-1])
-    assert document["outcome"] == "stopped"
-    assert "goes on where this one stopped" in document["advice"]
-    assert any("most frequent" in said for said in document["steps"][0]["output"])
-
-
-def test_a_host_that_is_down_is_told_and_caught_up_with(followed: Bench) -> None:
-    """With one host down the other is followed and it is not safe; back again, nothing is lost."""
-    assert followed.run("monitor", once=True).status == 0
-    host = followed.sandbox.hosts["app2"]
-    server = host.process()
-    assert server is not None
-    cut(followed.sandbox, "app2")
-    server.end()
-    try:
-        for name in ("app1", "app2"):
-            append(followed, name, line(time.time(), "while it was down"))
-        ran = followed.run("monitor", once=True)
-    finally:
-        host.start()
-    assert ran.status == 1
-    failing = [check for check in ran.document["steps"][0]["checks"] if not check["holds"]]
-    assert failing[0]["name"] == "app2 api: read"
-    assert "no SSH connection" in failing[0]["actual"]
-    assert counted(followed, "while it was down") == 1
-    followed.run("monitor", once=True)
-    assert counted(followed, "while it was down") == 2
-
-
-def test_no_host_reachable_is_a_refusal(followed: Bench) -> None:
-    """When not a single log can be looked at, nothing is followed."""
-    servers = [followed.sandbox.hosts[name].process() for name in ("app1", "app2")]
-    for name, server in zip(("app1", "app2"), servers, strict=True):
-        cut(followed.sandbox, name)
-        assert server is not None
-        server.end()
-    try:
-        assert followed.run("monitor", once=True).status == 3
-    finally:
-        for name in ("app1", "app2"):
-            followed.sandbox.hosts[name].start()
-
-
-def test_the_database_may_be_down(followed: Bench) -> None:
-    """Logs are followed also when the database is not there: from now on."""
-    followed.sandbox.kill_database()
-    try:
-        ran = followed.run("monitor", once=True)
-    finally:
-        followed.sandbox.restart_database()
-    assert ran.status == 0, ran.said
-    baseline = next(f for f in ran.document["findings"] if f["what"] == "baseline")
-    assert baseline["level"] == "warning"
-
-
 def test_commands_are_asked_since_a_time_and_nothing_counts_twice(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -272,44 +158,6 @@ def test_a_units_journal_is_followed_behind_its_cursor(sandbox: Sandbox, tmp_pat
     assert counted(here, "of another unit") == 0
 
 
-def test_a_clock_that_is_wrong_is_told_and_does_no_harm(followed: Bench) -> None:
-    """With a host's clock ten minutes ahead, its lines count by ours."""
-    fake = followed.sandbox.root / "bin" / "date"
-    fake.write_text('#!/bin/sh\nexec /bin/date -d "+10 minutes" "$@"\n')
-    fake.chmod(0o755)
-    try:
-        ran = followed.run("monitor", once=True)
-        append(followed, "app1", line(time.time() + 600, "ahead"))
-        followed.run("monitor", once=True)
-    finally:
-        fake.unlink()
-    clock = [f for f in ran.document["findings"] if f["what"] == "clock"]
-    assert {f["where"] for f in clock} == {"app1", "app2"}
-    assert "10 min ahead" in clock[0]["detail"]
-    assert counted(followed, "ahead") == 1
-
-
-def test_two_cannot_follow_at_once(followed: Bench) -> None:
-    """A second follower on this machine is refused, and told which process is the first."""
-    with following(followed) as process:
-        ran = followed.run("monitor", once=True)
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert ran.document["exit_status"] == 1
-    assert str(process.pid) in ran.document["message"]
-
-
-def test_damaged_state_is_said_and_fresh_begins_anew(followed: Bench) -> None:
-    """What was kept and cannot be read is a usage error; --fresh reads the baseline again."""
-    assert followed.run("monitor", once=True).status == 0
-    (followed.folder / ".runbook" / "test" / "monitor" / "watch.json").write_text("{")
-    ran = followed.run("monitor", once=True)
-    assert ran.status == 2
-    assert "--fresh" in ran.document["advice"]
-    assert followed.run("monitor", once=True, fresh=True).status == 0
-
-
 @pytest.mark.parametrize("hours", ["0", "-1", "soon", "nan", "100000"])
 def test_hours_that_are_none_are_refused(followed: Bench, hours: str) -> None:
     """What is no sensible number of hours is a usage error."""
@@ -332,16 +180,3 @@ def test_a_terminal_shows_the_rates(followed: Bench) -> None:
     assert "▁" in screen or "█" in screen
     assert "app1 api errors" in screen
     assert "times as many would be found" in screen
-
-
-def _until(holds: object, seconds: float = 15.0) -> None:
-    """Wait until a condition holds."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        try:
-            if holds():  # type: ignore[operator]
-                return
-        except (StopIteration, json.JSONDecodeError):
-            pass  # nothing is kept yet
-        time.sleep(0.05)
-    raise AssertionError("it did not happen in time")

@@ -22,8 +22,7 @@ from tests.rollout import GOOD
 from tests.rollout import running as deployed
 from tests.standins import sections
 from tests.support import Bench, Ran, bench
-from tests.test_watch_scan import insert
-from tests.watching import AUDIT, with_crontab
+from tests.watching import AUDIT, insert, with_crontab
 
 READS = ("SHOW", "EXPLAIN", "SIGNAL", "GET DIAGNOSTICS")
 HARMLESS = re.compile(

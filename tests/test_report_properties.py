@@ -101,7 +101,7 @@ def evil_journal(evil: str) -> tuple[bytes, list[str]]:
     return "\n".join(map(json.dumps, events)).encode(), shown
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(EVIL)
 @example("\nfirst")
 @example("invoke it: invoke that")
@@ -120,7 +120,7 @@ def test_every_value_is_escaped(evil: str) -> None:
     assert not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e\u2066-\u2069]", read.text)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(EVIL)
 def test_every_value_of_a_ticket_is_escaped(evil: str) -> None:
     """Whatever text stands in a journal, Markdown has the same blocks, and shows that text."""
@@ -159,7 +159,7 @@ def shape(tokens: list[Token]) -> list[str]:
     return types[types.index("table_open") :]
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.data())
 def test_a_damaged_journal_never_raises(data: st.DataObject) -> None:
     """Cut off, overwritten, of other types, in another order: there is still a page and a text."""

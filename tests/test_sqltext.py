@@ -187,7 +187,7 @@ def cursor(request: pytest.FixtureRequest) -> Iterator[Cursor]:
         yield opened
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(value=st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
 @pytest.mark.parametrize("mode", ["", "NO_BACKSLASH_ESCAPES,ANSI_QUOTES"])
 def test_quoted_strings_mean_themselves_in_every_sql_mode(
@@ -205,7 +205,7 @@ NAMES = st.text(
 """Names without blanks around: the servers refuse one behind, MySQL drops one before an alias."""
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(name=NAMES)
 def test_quoted_names_mean_themselves(cursor: Cursor, name: str) -> None:
     """The server calls a column by the very name that was quoted."""

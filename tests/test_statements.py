@@ -126,7 +126,7 @@ def texts(script: str) -> list[str]:
     return [statement.text for statement in split(script, "f.sql")]
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=120, suppress_health_check=[HealthCheck.too_slow])
 @given(script=SCRIPTS)
 def test_split_equals_what_the_server_receives_from_the_client(oracle: Oracle, script: str) -> None:
     """What `split` does not refuse, it splits as the real client does."""

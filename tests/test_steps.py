@@ -7,7 +7,7 @@ import json
 import subprocess
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from runbook.database import ledger
@@ -149,7 +149,6 @@ def test_templates_bind_by_name() -> None:
     assert args == (2, 1)
 
 
-@settings(deadline=None)
 @given(st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"])))
 def test_quoting_survives_a_shell(word: str) -> None:
     """A real shell gives a quoted word back unchanged."""

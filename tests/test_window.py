@@ -107,7 +107,7 @@ DAYS = st.sets(st.integers(0, 6), min_size=1).map(lambda days: tuple(sorted(days
 WINDOWS = st.builds(Window, st.just("w"), DAYS, CLOCKS, CLOCKS, st.sampled_from(ZONES))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(WINDOWS, min_size=1, max_size=3), MOMENTS, st.floats(0, 1))
 @example([window("02:30", "05:00")], datetime(2026, 3, 29, 0, 30, tzinfo=UTC), 0.5)
 @example([window("00:00", "01:00", ALL, "America/Sao_Paulo")], datetime(2030, 1, 1), 0.5)
@@ -132,7 +132,7 @@ def test_what_is_open_stays_open_until_it_is_said_to_close(
         assert current(windows, coming.start) is not None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(WINDOWS, MOMENTS)
 def test_far_from_a_change_it_is_open_when_the_clocks_show_so(each: Window, now: datetime) -> None:
     """Where no clock is changed around then, the plain comparison of clocks says the same."""

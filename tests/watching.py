@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,7 +18,7 @@ from runbook.sql.change import load as load_change
 from runbook.watch import questions, texts
 from runbook.watch.host import Facts
 from sandbox.sandbox import Sandbox
-from tests.support import PROJECT, bench
+from tests.support import PROJECT, Bench, bench
 
 AUDIT = "vaulteer.event_attendance_audit"
 CHANGE = PROJECT / "sql" / "attendance"
@@ -130,3 +131,36 @@ def with_crontab(sandbox: Sandbox) -> Iterator[Path]:
     finally:
         program.unlink()
         table.unlink(missing_ok=True)
+
+
+def watched(sandbox: Sandbox, folder: Path, **more: object) -> Bench:
+    """Return a bench whose inventory has a watch on app2."""
+    migrate(sandbox)
+    own = folder / "with space and 100%"
+    own.mkdir(parents=True)
+    shutil.copy(sandbox.root / "app.cnf", own / "watch.cnf")
+    watch = {
+        "host": "app2",
+        "folder": str(own / "watch"),
+        "credentials": str(own / "watch.cnf"),
+        "settle": "1s",
+        "alert": f"cat >> {folder}/alerts",
+        **more,
+    }
+    return bench(sandbox, folder, watch=watch)
+
+
+def folder_of(place: Bench) -> Path:
+    """Return the watch's folder."""
+    return place.folder / "with space and 100%" / "watch"
+
+
+def insert(sandbox: Sandbox, *keys: int) -> None:
+    """Insert rows with these keys."""
+    values = ", ".join(f"({key}, 1, 1, 'check_in')" for key in keys)
+    sandbox.query(f"INSERT INTO {AUDIT} (id, event_id, participant_id, action) VALUES {values}")
+
+
+def lines(file: Path) -> list[str]:
+    """Return a file's lines."""
+    return file.read_text().splitlines()
