@@ -18,7 +18,8 @@ from pathlib import Path
 from sandbox import node, past, programs, releases
 from sandbox.apt import run
 from sandbox.hosts import APP_HOME, SYSTEM_PATH, SshHost
-from sandbox.processes import StartFailed, free_port, tail, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import StartFailed, tail, wait_until
 
 PROCESSES = {"app1": ("app",), "app2": ("app", "worker")}
 """What runs on which host."""
@@ -89,7 +90,7 @@ class Application:
         home = self._home(name)
         for part in ("releases", "shared", "run", "logs"):
             (home / part).mkdir(parents=True, mode=0o700)
-        values = dict(settings) | {"PORT": str(free_port())}
+        values = dict(settings) | {"PORT": str(free_port(self.root))}
         env = home / "shared" / ".env"
         env.touch(mode=0o600)
         env.write_text("".join(f"{key}={value}\n" for key, value in values.items()))

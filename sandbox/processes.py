@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import signal
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -146,21 +144,6 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
     while not (holds := condition()) and time.monotonic() < deadline:
         time.sleep(0.005)
     return holds
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on.
-
-    Below the range that the kernel gives to outgoing connections, so that a
-    server can be stopped and come back on the same port.
-    """
-    for _ in range(200):
-        port = random.SystemRandom().randint(20000, 29999)
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise StartFailed("no free port between 20000 and 29999 on 127.0.0.1")
 
 
 def tail(path: Path, lines: int = 8) -> str:

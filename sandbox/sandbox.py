@@ -19,11 +19,11 @@ from sandbox.ending import end
 from sandbox.hosts import NAMES, SshHost, user
 from sandbox.inventory import Value, inventory_text
 from sandbox.layout import Settings, introduce, lay, save, saved
+from sandbox.ports import free_port
 from sandbox.processes import (
     Process,
     children,
     descendants,
-    free_port,
     marked_processes,
     record,
     this_process,
@@ -67,7 +67,7 @@ class Sandbox:
         root.mkdir(mode=0o700, parents=True)
         try:
             record(this_process(), root)
-            ports = {name: free_port() for name in ("database", *NAMES)}
+            ports = {name: free_port(root) for name in ("database", *NAMES)}
             sandbox = cls(root, Settings(server, rows, partial, ports))
             sandbox._begin()
         except BaseException:

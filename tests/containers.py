@@ -18,7 +18,8 @@ from pathlib import Path
 
 from sandbox.apt import Unavailable
 from sandbox.packages import Bundle, unpacked
-from sandbox.processes import free_port, wait_until
+from sandbox.ports import free_port
+from sandbox.processes import wait_until
 
 NAME = "registry.example.com/vaulteer"
 BUNDLE = Bundle(
@@ -126,8 +127,8 @@ def containers(folder: Path) -> Iterator[Containers]:
     if os.getuid() != 0:
         raise Unavailable("containers: podman runs here as root only")
     made = unpacked(BUNDLE)
-    port = free_port()
     folder.mkdir()
+    port = free_port(folder)
     _write(folder, made, port)
     here = Containers(folder, made / "root", port)
     try:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from sandbox.apt import Unavailable
-from sandbox.processes import free_port
+from sandbox.ports import free_port
 from sandbox.sandbox import Sandbox
 from tests.containers import NAME, Containers, containers
 from tests.support import PROJECT, Bench, Ran, bench
@@ -65,7 +65,7 @@ def place(mariadb: Sandbox, tmp_path: Path) -> Iterator[Place]:
             for host in HOSTS:
                 home = tmp_path / "srv" / host
                 home.mkdir(parents=True)
-                port = free_port()
+                port = free_port(home)
                 (home / "port").write_text(f"{port}\n")
                 (home / "settings").write_text(f"PORT={port}\nPROCESS=app\n")
             for program in found.programs:

@@ -13,7 +13,7 @@ from runbook.database import replication
 from runbook.plan.plan import Level
 from sandbox.databases import DatabaseServer
 from sandbox.inventory import Value
-from sandbox.processes import free_port
+from sandbox.ports import free_port
 from sandbox.sandbox import Sandbox
 from tests.looking import Place
 
@@ -71,7 +71,7 @@ def pair(sandbox: Sandbox, tmp_path: Path) -> Iterator[Pair]:
     """Start a replica and let it follow from here on."""
     folder = tmp_path / "replica"
     folder.mkdir()
-    server = DatabaseServer(sandbox.database.programs, folder, free_port(), sandbox.root)
+    server = DatabaseServer(sandbox.database.programs, folder, free_port(folder), sandbox.root)
     process = server.create()
     pair = Pair(Place(sandbox, tmp_path), server)
     try:
