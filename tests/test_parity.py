@@ -174,6 +174,7 @@ def questions(pending: list[dict[str, Any]]) -> set[Sent]:
             "inspect": lambda s: [s["text"]],
             "expect": lambda s: [s["text"]],
             "scan": lambda s: [s["text"]],
+            "trial": lambda s: [s["free"]],
             "wait": lambda s: [*s["checks"], s["report"]],
         }.get(step["kind"], lambda _: [])(step)
         found |= {(step["where"], text) for text in texts}

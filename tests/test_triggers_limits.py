@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,11 +12,12 @@ from runbook.inventory import load
 from runbook.phases import triggers
 from runbook.sql import proofs
 from runbook.sql.change import read
+from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
-from tests.guarding import AUDIT, FILES, insert, migrated, refused, standing
-from tests.killed import MOMENTS
+from tests.guarding import AUDIT, FILES, NAMES, everything, insert, migrated, refused, standing
 from tests.looking import Place
-from tests.support import PROJECT, Bench
+from tests.support import Bench
+from tests.test_kill import TRIES, deaths, killed
 
 
 @pytest.fixture
@@ -119,30 +118,28 @@ def test_who_holds_the_table_is_named_and_waited_for(mariadb: Sandbox, tmp_path:
     assert "app@" in out
 
 
+def test_killed_within_a_proof_nothing_of_it_stays(place: Bench) -> None:
+    """Killed between attempt and ROLLBACK, the server takes all back; the same command proves."""
+    before = everything(place)
+    for _ in range(2):
+        assert killed(place, "triggers", "inside a proof")
+        assert wait_until(lambda: everything(place) == before, 10)
+    assert standing(place) == list(NAMES)
+    assert place.run("triggers").outcomes == ["ok"] * 4
+
+
 @pytest.mark.parametrize(
     "moment",
     ["before its ledger row is closed", pytest.param("after a step", marks=pytest.mark.wide)],
 )
-def test_killed_and_resumed(maria: Bench, tmp_path: Path, moment: str) -> None:
+def test_killed_and_resumed(maria: Bench, moment: str) -> None:
     """Killed at any moment, the same command does what is left; an undo knows what is ours."""
     before = set(maria.schema())
-    for _ in range(2):
-        assert moment in MOMENTS
-        subprocess.run(
-            [sys.executable, "-m", "tests.killed", moment, "triggers", str(tmp_path)],
-            cwd=PROJECT,
-            capture_output=True,
-            check=False,
-        )
+    assert killed(maria, "triggers", moment)
+    killed(maria, "triggers", moment)
     assert maria.run("triggers").status == 0
     assert maria.run("triggers").outcomes == ["ok"] * 4
-    for _ in range(4):
-        subprocess.run(
-            [sys.executable, "-m", "tests.killed", moment, "rollback", str(tmp_path)],
-            cwd=PROJECT,
-            capture_output=True,
-            check=False,
-        )
+    assert 1 <= deaths(maria, "rollback", moment) < TRIES
     assert maria.run("rollback").status == 0
     assert standing(maria) == []
     assert before - set(maria.schema()) == {"event_attendance_audit"}

@@ -13,6 +13,7 @@ from runbook.perform.trial import reports
 from sandbox.sandbox import Sandbox
 from tests import standins
 from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
+from tests.test_kill import killed
 
 APP = {"app1": {"roles": ["app"]}}
 
@@ -162,7 +163,26 @@ def test_before_the_migration_validate_fails_without_running_the_job(
     section = {"host": "app1", "command": "touch ran", "report": "summary"}
     ran = lean(mariadb, tmp_path, validate=section, hosts=APP).run("validate")
     assert ran.status == 1
-    assert "touch ran" not in mariadb.commands("app1")
+    assert not [text for text in mariadb.commands("app1") if "touch ran" in text]
+
+
+def test_killed_within_the_job_the_next_run_waits_for_it(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Two jobs at once would be taken for one that lies: the next begins when the first is over."""
+    told, go = tmp_path / "told", tmp_path / "go"
+    slow = f"echo begun >>{told}; until [ -e {go} ]; do sleep 0.05; done\n{standins.JOB}"
+    script = slow.replace('echo "checking', f'echo flagged >>{told}; echo "checking')
+    made = place(mariadb, tmp_path, script=script)
+    assert killed(made, "validate", "validate:1")
+    assert told.read_text() == "begun\n"
+    with made.start("validate", "--env=test") as process:
+        assert process.stdout
+        while "still goes on on app1" not in process.stdout.readline():
+            assert process.poll() is None
+        go.touch()
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 0, out
+    assert told.read_text() == "begun\nflagged\n" * 2
+    assert "8 hold" in out
 
 
 @given(st.lists(st.text(max_size=40)), st.dictionaries(st.text(), st.integers() | st.text()))

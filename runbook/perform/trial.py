@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 
 from runbook.database.sessions import Session, SqlError
@@ -13,14 +14,20 @@ from runbook.perform.check import check_rows
 from runbook.perform.run import Result, Run
 from runbook.plan.statements import Trial
 
+HELD = 1
+"""How flock ends when somebody else has the lock."""
+PAUSE = 0.5
+
 
 def perform(step: Trial, run: Run) -> Result:
     """Choose the subject, look, run the job once, and compare what it says with what is.
 
     Raises:
         StepFailed: there is no such subject, the job failed or did not report.
+        Interrupted: the operator stopped while an earlier run of the job went on.
         Lost: the connection to its host went away; the job may go on.
     """
+    _wait(step, run)
     with run.database.reader() as session:
         about = _before(session, step)
         if not about:
@@ -45,6 +52,26 @@ def perform(step: Trial, run: Run) -> Result:
         detail = f"{about}: {len(wrong)} of {len(rows)} do not hold"
         return Result(Outcome.FAILED, detail, rows, (*done.tail(), *output))
     return Result(Outcome.CHANGED, f"{about}; {len(rows)} hold", rows, output)
+
+
+def _wait(step: Trial, run: Run) -> None:
+    """Wait until no job goes on whose run was cut off: what it changes is not what ours does."""
+    end, told = time.monotonic() + step.timeout, False
+    while (done := run.hosts.run(step.where, step.free)).status:
+        if done.status != HELD or time.monotonic() > end:
+            raise StepFailed(
+                f"{step.where}: exit status {done.status}: {step.free}",
+                advice="The job of an earlier run still goes on there, or what it has started: "
+                "wait for its end, or end it."
+                if done.status == HELD
+                else "",
+                output=done.tail(),
+            )
+        if not told:
+            run.waiting(f"the job of an earlier run still goes on on {step.where}")
+            told = True
+        run.keep_lock()
+        run.brake.pause(PAUSE)
 
 
 def reports(output: str, key: str, value: str) -> Iterator[dict[str, object]]:

@@ -21,6 +21,10 @@ from runbook.sql.text import quote_string
 PHASE = "validate"
 FILES = ("subject", "before", "after")
 """The files of a change's `trial/`."""
+FREE = "flock -n . true"
+"""Whether nobody holds the lock on the login folder: it needs no file of ours."""
+ALONE = "exec 9<. && flock -n 9 || { echo 'an earlier run of this job goes on' >&2; exit 75; }"
+"""Holds it until the last process that the job starts has ended."""
 
 
 @dataclass(frozen=True)
@@ -153,7 +157,8 @@ def _trial(environment: Environment, change: Change, facts: Facts, event: str) -
         given=event,
         subject=chosen,
         before=before,
-        command=job.command,
+        free=FREE,
+        command=f"{ALONE}\n{job.command}",
         report_key=job.report_key,
         report=job.report,
         after=after,
@@ -166,10 +171,13 @@ def _shown(job: Validation, event: str, *texts: tuple[str, ...]) -> str:
     given = quote_string(event) if event else "NULL"
     return "\n".join(
         (
+            f"/* first, on {job.host}, until no earlier run of the job goes on: */",
+            FREE,
             f"SET @subject = {given};",
             chosen,
             before,
             f"/* then, on {job.host}: */",
+            ALONE,
             job.command,
             f"/* the lines of its output whose {job.report_key} is {job.report}, as an array: */",
             "SET @report = :report;",

@@ -107,7 +107,9 @@ class Trial(Step):
 
     One read-only session runs `subject`, which chooses what the job is tried
     on (`given` sets @subject, where the operator has chosen) and says so in its
-    last row, then `before`. Then `command` is run; the JSON lines of its output
+    last row, then `before`. All that begins once `free` ends well on the host:
+    an earlier run of the job may go on after its connection died, and what it
+    changes would be taken for ours. Then `command` is run; the JSON lines of its output
     whose `report_key` is `report` are set as the array @report, and the rows
     of `after` must have equal pairs.
     """
@@ -115,6 +117,7 @@ class Trial(Step):
     given: str
     subject: tuple[str, ...]
     before: tuple[str, ...]
+    free: str
     command: str
     report_key: str
     report: str
