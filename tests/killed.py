@@ -71,16 +71,23 @@ def within(phase: str, seconds: float) -> None:
     after(Journal, "__call__", begun)
 
 
-def proving(_session: Session, text: str, *_: object) -> bool:
-    """Whether a proof has just tried what must fail, and has not yet rolled back."""
-    return text.startswith("GET DIAGNOSTICS")
+def proving() -> Callable[..., bool]:
+    """Return what is true once a proof has tried what must fail, and has not yet rolled back."""
+    begun: set[int] = set()
+
+    def tried(session: Session, text: str, *_: object) -> bool:
+        if text == "START TRANSACTION":
+            begun.add(session.id)
+        return text.startswith("GET DIAGNOSTICS") and session.id in begun
+
+    return tried
 
 
 MOMENTS: dict[str, Callable[[], None]] = {
     "after a step": lambda: after(Journal, "__call__", changed),
     "after its ledger row was opened": lambda: after(Ledger, "started", second()),
     "before its ledger row is closed": lambda: setattr(Ledger, "finished", die),
-    "inside a proof": lambda: after(Session, "execute", proving),
+    "inside a proof": lambda: after(Session, "execute", proving()),
     "inside a range of the backfill": lambda: after(Ledger, "reached", second()),
 }
 
