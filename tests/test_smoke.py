@@ -146,6 +146,21 @@ def test_a_flood_of_output_is_cut_short_and_counted_right(mariadb: Sandbox, tmp_
     assert ran.document["steps"][0]["output"][-1] == "300000"
 
 
+def test_a_flood_faster_than_we_read_is_not_read_to_its_end(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """Of a hundred megabytes, a line or many, a few are asked for, and its very last words told."""
+    flood = "head -c 20000000 /dev/zero | tr '\\0' x; echo; yes | head -c 80000000; echo the end"
+    here = runner(mariadb, tmp_path, f"{flood}; echo '{PASSES}' >$1")
+    mariadb.clear_commands()
+    ran = here.run("smoke")
+    lines = told(ran.document["journal"])
+    assert (ran.status, lines[-1]) == (0, "… more than 8 MiB; the rest is in the log on the host")
+    assert max(map(len, lines)) == 2000
+    assert ran.document["steps"][0]["output"][-1] == "the end"
+    assert len(mariadb.commands("app1")) < 100
+
+
 def test_a_lost_connection_does_not_end_the_tests(mariadb: Sandbox, tmp_path: Path) -> None:
     """The outcome is unknown then; the same command finds the same tests and counts them."""
     go = tmp_path / "go"

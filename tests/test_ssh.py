@@ -7,7 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pytest
+
 from runbook import inventory
+from runbook.errors import Lost
+from runbook.hosts.remote import Hosts
 from runbook.hosts.ssh import close, connect
 from sandbox.sandbox import Sandbox
 from tests.exporting import exporting
@@ -24,6 +28,18 @@ def test_nothing_waits_to_be_sent(mariadb_server: Sandbox, tmp_path: Path) -> No
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:
         close(connection)
+
+
+def test_what_never_ends_printing_is_given_up(mariadb_server: Sandbox, tmp_path: Path) -> None:
+    """It ends by its time, and when it would fill this machine's memory; a long line is cut."""
+    file = mariadb_server.write_inventory(tmp_path / "inventory.yaml")
+    with Hosts(inventory.load(file).environment("sandbox")) as hosts:
+        with pytest.raises(Lost, match="db1: printed more than 64 MiB: yes"):
+            hosts.run("db1", "yes")
+        with pytest.raises(Lost, match=r"db1: no answer within 0\.2 s: yes"):
+            hosts.run("db1", "yes", timeout=0.2)
+        (line,) = hosts.run("db1", "head -c 3000000 /dev/zero | tr '\\0' x").tail()
+        assert len(line) == 2000
 
 
 @contextmanager

@@ -32,6 +32,11 @@ if TYPE_CHECKING:
 logging.getLogger("paramiko").setLevel(logging.CRITICAL)  # what it knows, our errors say
 
 T = TypeVar("T")
+MOST_TEXT, MOST_BYTES = 1 << 26, 1 << 29
+"""Bytes that a command may print, where its output is text and where it is bytes: what goes on
+printing would fill this machine's memory."""
+LONGEST_LINE = 2000
+"""Characters of a line that are shown."""
 PROHIBITED = 1
 """The number of SSH's own with which sshd says that it is not allowed to open a channel."""
 
@@ -51,8 +56,9 @@ class Finished:
         return self.status == 0
 
     def tail(self, lines: int = 20) -> tuple[str, ...]:
-        """Return the last lines of output, standard error last."""
-        return tuple((self.out.splitlines() + self.err.splitlines())[-lines:])
+        """Return the last lines of output, standard error last; of a long one its beginning."""
+        last = (self.out.splitlines() + self.err.splitlines())[-lines:]
+        return tuple(line[:LONGEST_LINE] for line in last)
 
 
 @dataclass(frozen=True)
@@ -101,17 +107,26 @@ class Hosts:
         `timeout` is in seconds (default: the environment's for commands).
 
         Raises:
-            Lost: the connection went away or the time passed; the command may go on.
+            Lost: the connection went away, the time passed or it printed too much; the
+                command may go on.
             Refusal: the host cannot be reached or does not prove who it is.
         """
-        said = self.ask(name, text, stdin=stdin, timeout=timeout)
+        said = self.ask(name, text, stdin=stdin, timeout=timeout, most=MOST_TEXT)
         out, err = (text.decode(errors="replace") for text in (said.out, said.err))
         return Finished(name, said.status, out, err)
 
-    def ask(self, name: str, text: str, *, stdin: str = "", timeout: float | None = None) -> Answer:
-        """Run `text` as `run` does, for output that is bytes; raises the same."""
+    def ask(
+        self,
+        name: str,
+        text: str,
+        *,
+        stdin: str = "",
+        timeout: float | None = None,
+        most: int = MOST_BYTES,
+    ) -> Answer:
+        """Run `text` as `run` does, for output that is at most so many bytes; raises the same."""
         limit = self._environment.timeouts.command if timeout is None else timeout
-        return self._link(name).run(text, stdin.encode(), limit)
+        return self._link(name).run(text, stdin.encode(), limit, most)
 
     def tunnel(self, name: str, address: Address) -> Channel:
         """Open a channel from host `name` to a TCP address that it sees.
@@ -164,7 +179,7 @@ class _Link:
     def close(self) -> None:
         close(self._connection)
 
-    def run(self, text: str, stdin: bytes, timeout: float) -> Answer:
+    def run(self, text: str, stdin: bytes, timeout: float, most: int) -> Answer:
         end = time.monotonic() + timeout
         with self._session("before a command could start") as channel:
             try:
@@ -173,9 +188,14 @@ class _Link:
                 if stdin:
                     channel.sendall(stdin)
                 channel.shutdown_write()
-                out, err = _read(channel, end)
+                out, err = _read(channel, end, most)
             except (OSError, EOFError, paramiko.SSHException) as error:
                 raise self._lost(f"while running: {_first_line(text)}", error) from error
+            if len(out) + len(err) > most:
+                raise Lost(
+                    f"{self.host}: printed more than {most >> 20} MiB: {_first_line(text)}",
+                    advice=f"It may still run on {self.host}; look there before trying again.",
+                )
             if not channel.status_event.wait(max(0.0, end - time.monotonic())):
                 raise Lost(
                     f"{self.host}: no answer within {timeout:g} s: {_first_line(text)}",
@@ -274,14 +294,17 @@ def quote(word: str) -> str:
     return shlex.quote(word)
 
 
-def _read(channel: Channel, end: float) -> tuple[bytes, bytes]:
+def _read(channel: Channel, end: float, most: int) -> tuple[bytes, bytes]:
+    """Read until the command has said all, its time has passed, or it printed more than `most`."""
     out, err = bytearray(), bytearray()
     while not channel.eof_received or channel.recv_ready() or channel.recv_stderr_ready():
+        if len(out) + len(err) > most or time.monotonic() > end:
+            break
         if channel.recv_ready():
             out += channel.recv(1 << 20)
         elif channel.recv_stderr_ready():
             err += channel.recv_stderr(1 << 20)
-        elif channel.closed or time.monotonic() > end:
+        elif channel.closed:
             break
         else:
             select.select([channel], [], [], min(1.0, max(0.0, end - time.monotonic())))

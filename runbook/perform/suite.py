@@ -9,15 +9,19 @@ from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.hosts import jobs, testreports
 from runbook.hosts.jobs import State
+from runbook.hosts.remote import LONGEST_LINE
 from runbook.hosts.testreports import FAILED, PASSED, SKIPPED, Case, Report
 from runbook.perform import job
 from runbook.perform.run import Result, Run
 from runbook.plan.steps import Suite
+from runbook.units import size
 
 TIMED_OUT, KILLED = 124, 137
 """How timeout(1) says that it asked the tests to end, and that it had to kill them."""
-TOLD = 5000
-"""Lines of output that are told; a flood beyond them stays in the log on the host."""
+TOLD, READ = 5000, 1 << 23
+"""Lines of output that are told, and bytes; a flood beyond them stays in the log on the host."""
+END = 1 << 16
+"""Bytes at the end of a flood that are read, for its last lines."""
 SHOWN, OF_EACH = 3, 6
 """Failed tests whose messages stand in the output, and lines of each."""
 _CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -79,6 +83,7 @@ class _Log:
     def __init__(self, step: Suite, run: Run) -> None:
         self._step, self._run = step, run
         self._at = self._told = 0
+        self._flooded = False
         self.last: tuple[str, ...] = ()
         self.report = ""
 
@@ -87,28 +92,32 @@ class _Log:
         while True:
             lines = job.asked(self._step, self._run, f"{self._at}\n").split("\n")
             said = tuple(line for line in lines if line[:2] not in {"> ", "= "})
-            self._tell(tuple(_clean(line[2:]) for line in lines if line.startswith("> ")))
-            self.report = "\n".join(line[2:] for line in lines if line.startswith("= "))
             facts = dict(line.split(" ", 1) for line in said if " " in line)
             before, self._at = self._at, int(facts.get("at", self._at))
-            if self._at in {before, int(facts.get("size", 0))}:
-                return jobs.parse(said)
+            self._tell(tuple(_clean(line[2:]) for line in lines if line.startswith("> ")))
+            self.report = "\n".join(line[2:] for line in lines if line.startswith("= "))
+            state, end = jobs.parse(said), int(facts.get("size", 0))
+            if self._at in {before, end} or (self._flooded and state.running):
+                return state  # tests that print faster than we read are watched all the same
+            if self._flooded:
+                self._at = max(self._at, end - END)
 
     def _tell(self, lines: tuple[str, ...]) -> None:
-        if not lines:
-            return
         self.last = (*self.last, *lines)[-20:]
-        shown = lines[: max(0, TOLD - self._told)]
-        if len(shown) < len(lines) and self._told <= TOLD:
-            shown = (*shown, f"… more than {TOLD} lines; the rest is in the log on the host")
+        if self._flooded or not lines:
+            return
+        shown = lines[: TOLD - self._told]
         self._told += len(lines)
-        if shown:
-            self._run.output(shown)
+        self._flooded = self._told > TOLD or self._at > READ
+        if self._flooded:
+            what = f"{TOLD} lines" if self._told > TOLD else size(READ)
+            shown = (*shown, f"… more than {what}; the rest is in the log on the host")
+        self._run.output(shown)
 
 
 def _clean(line: str) -> str:
-    """Return a line without colours and other controls, which would act on our terminal."""
-    return _CONTROLS.sub("", line)
+    """Return a line's beginning without controls, which would act on our terminal."""
+    return _CONTROLS.sub("", line[:LONGEST_LINE])
 
 
 def _first(case: Case) -> str:

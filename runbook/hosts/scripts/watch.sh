@@ -20,5 +20,5 @@ report() {
     echo "done $position"
     echo "total $(stat -L -c %s "/proc/$pid/fd/8")"
   fi
-  if [ -e "$job/log" ]; then tail -n 20 "$job/log" | sed 's/^/| /'; fi
+  if [ -e "$job/log" ]; then tail -c 20000 "$job/log" | tail -n 20 | sed 's/^/| /'; fi
 }
