@@ -19,7 +19,7 @@ from runbook.plan.plan import Plan
 from runbook.plan.steps import Command, Step
 from sandbox.sandbox import Sandbox
 from tests.inventories import GOOD, mistakes_in, write
-from tests.support import bench
+from tests.support import MYSQL_IS_WIDE, bench
 
 NIGHTS = """\
     windows:
@@ -163,13 +163,14 @@ def test_a_run_outside_its_windows_touches_nothing(mariadb: Sandbox, tmp_path: P
     assert place.schema() == before
 
 
+@MYSQL_IS_WIDE
 def test_a_window_that_closes_stops_between_two_steps_and_two_ranges(
-    mariadb: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A run stops where the window closes, within a backfill too; the next window does the rest."""
-    mariadb.reset(rows=20_000, partial=True)
+    sandbox.reset(rows=20_000, partial=True)
     place = bench(
-        mariadb,
+        sandbox,
         tmp_path,
         windows=windows(timedelta(hours=-1), timedelta(hours=2)),
         policy={"chunk_time": "1ms"},

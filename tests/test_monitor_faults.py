@@ -18,6 +18,7 @@ from tests.logs import (
     line,
     log,
     logged,
+    stamp,
     until,
     untouched,
     writing,
@@ -25,6 +26,8 @@ from tests.logs import (
 from tests.support import Bench
 
 LOST = "number # is lost"
+FLOOD = 200_000
+"""Errors within a second or two."""
 
 
 @pytest.fixture
@@ -162,3 +165,26 @@ def test_damaged_state_is_said_and_fresh_begins_anew(followed: Bench) -> None:
     assert ran.status == 2
     assert "--fresh" in ran.document["advice"]
     assert followed.run("monitor", once=True, fresh=True).status == 0
+
+
+def test_a_flood_is_counted_to_its_last_line_and_hides_no_other_log(followed: Bench) -> None:
+    """While one host logs errors as fast as it can, the other is read; then every line counts."""
+    assert followed.run("monitor", once=True).status == 0
+    flood = log(followed.folder, "app1")
+    now = stamp(time.time())
+    piece = "".join(f"{now} ERROR number {i} is lost\n" for i in range(FLOOD // 10))
+    with following(followed) as process:
+        for _ in range(10):
+            with flood.open("a") as file:
+                file.write(piece)
+            append(followed, "app2", line(time.time(), "of the other host"))
+            time.sleep(0.1)
+        until(lambda: counted(followed, "of the other host") == 10)
+        until(lambda: counted(followed, LOST) == FLOOD, 60)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=20)
+    document = json.loads(out.splitlines()[-1])
+    assert (process.returncode, document["outcome"]) == (130, "stopped")
+    again = followed.run("monitor", once=True)
+    assert counted(followed, LOST) == FLOOD
+    assert "app1" in {alert["where"] for alert in (*document["alerts"], *again.document["alerts"])}

@@ -85,12 +85,13 @@ def test_a_job_that_did_something_else_is_found(
     assert name in wrong(ran)
 
 
+@MYSQL_IS_WIDE
 def test_an_event_with_nobody_registered_holds_and_says_so(
-    mariadb: Sandbox, tmp_path: Path
+    sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A chosen event without registrations is tried all the same: nobody may be flagged."""
-    mariadb.query("DELETE FROM vaulteer.event_participants WHERE event_id = 2")
-    ran = place(mariadb, tmp_path).run("validate", event="event-2")
+    sandbox.query("DELETE FROM vaulteer.event_participants WHERE event_id = 2")
+    ran = place(sandbox, tmp_path).run("validate", event="event-2")
     assert ran.status == 0, ran.said
     assert "registered: 0" in ran.said
 

@@ -15,6 +15,7 @@ from runbook.sql.change import read
 from runbook.watch import questions
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, Ran, bench
+from tests.test_kill import TRIES, deaths, killed
 from tests.watching import AUDIT, CHANGE, folder_of, insert, watched, with_crontab
 
 OTHERS = "MAILTO=root\n# somebody else's\n5 4 * * * true\n"
@@ -101,6 +102,22 @@ def test_another_timetable_replaces_the_first(place: Bench, crontab: Path) -> No
     ran = place.run("watch", install=True)
     assert (ran.status, ran.outcomes) == (0, ["changed"] * 3)
     assert [row.split(" bash")[0] for row in crontab.read_text().splitlines()] == ["0 */2 * * *"]
+
+
+def test_killed_within_its_installation_the_same_command_finishes_it(
+    place: Bench, crontab: Path
+) -> None:
+    """Killed after each of its steps, installing and removing again come to the same end."""
+    insert(place.sandbox, *range(1, 20))
+    for _ in range(2):
+        assert killed(place, "watch", "after a step", "install=yes")
+    assert place.run("watch", install=True).outcomes == ["ok", "changed", "changed"]
+    assert place.run("watch", install=True).outcomes == ["ok", "ok"]
+    assert crontab.read_text().count("watch.sh") == 1
+    assert as_cron(crontab).returncode == 0
+    assert 1 <= deaths(place, "watch", "after a step", "remove=yes") < TRIES
+    assert not folder_of(place).exists()
+    assert "watch.sh" not in crontab.read_text()
 
 
 def test_once_needs_nothing_installed(sandbox: Sandbox, tmp_path: Path) -> None:

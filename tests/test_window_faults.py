@@ -10,7 +10,7 @@ import pytest
 
 from runbook.plan import gate as gates
 from sandbox.sandbox import Sandbox
-from tests.rollout import APPS, GOOD, LATE, Rollout, cut, runs, when
+from tests.rollout import APPS, GOOD, ILL, LATE, Rollout, cut, runs, when
 from tests.standins import whole
 from tests.support import MYSQL_IS_WIDE, Ran
 from tests.test_gate import windows
@@ -83,6 +83,21 @@ def test_a_host_that_goes_down_in_its_turn_stops_before_the_migration(place: Rol
 
 
 @MYSQL_IS_WIDE
+def test_a_release_that_does_not_get_well_stops_before_the_migration(place: Rollout) -> None:
+    """It is put back, the other host and the schema are as they were; a good one goes through."""
+    (old, _), before = runs(place), place.bench.schema()
+    place.release(ILL)
+    ran = window(place)
+    assert (ran.status, ran.document["outcome"]) == (1, "failed")
+    assert "its health check ended with status 1: not well" in ran.said
+    assert ends(ran).keys() <= {"preflight", "backup", "deploy"}
+    assert runs(place) == [old, old]
+    assert [place.restarts(host) for host in APPS] == [2, 0]
+    assert place.bench.schema() == before
+    finishes(place, place.release(GOOD))
+
+
+@MYSQL_IS_WIDE
 def test_a_host_that_goes_down_after_its_turn_is_missed_before_the_migration(
     place: Rollout,
 ) -> None:
@@ -112,12 +127,13 @@ def test_a_host_that_goes_down_while_the_database_migrates(place: Rollout) -> No
     finishes(place, new)
 
 
+@MYSQL_IS_WIDE
 def test_a_window_that_closes_after_the_roll_leaves_the_migration_for_the_next(
-    mariadb: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was begun is ended, what is next is not begun, and the next window does just that."""
     open_now = windows(timedelta(hours=-1), timedelta(hours=2))
-    with whole(mariadb, tmp_path, windows=open_now) as place:
+    with whole(sandbox, tmp_path, windows=open_now) as place:
         new, before = place.release(GOOD), place.bench.schema()
 
         def clock() -> datetime:
