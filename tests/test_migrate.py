@@ -209,6 +209,10 @@ def test_a_plan_that_was_not_previewed_does_not_run(place: Bench) -> None:
     ran = place.run("migrate", plan=digest)
     assert (ran.status, ran.document["outcome"]) == (3, "refused")
     assert re.search(r"^-.*ADD COLUMN attendance_notes", ran.document["message"], re.MULTILINE)
+    (kept,) = place.folder.rglob(f"previews/{digest}")
+    kept.write_bytes(b"\xff")
+    ran = place.run("migrate", plan=digest)
+    assert (ran.status, ran.document["outcome"]) == (3, "refused")
     digest = place.run("migrate", dry_run=True).document["plan"]
     assert place.run("migrate", plan=digest).status == 0
 

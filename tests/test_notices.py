@@ -26,6 +26,7 @@ from runbook.plan.plan import Plan
 from runbook.report import command as report
 from runbook.telling import notices
 from runbook.telling.notices import Notices
+from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.inventories import GOOD, mistakes_in, write
 from tests.journals import PLAN, START
@@ -226,6 +227,30 @@ def test_a_run_tells_and_its_url_is_nowhere(mariadb: Sandbox, tmp_path: Path, ch
     assert len(texts) >= 2
     assert all(TOKEN not in text for text in (ran.said, *texts))
     assert "fails was not told of the start" in (tmp_path / "page.html").read_text()
+
+
+def test_nobody_is_kept_out_while_a_notice_is_waited_for(
+    mariadb: Sandbox, tmp_path: Path, deaf: str
+) -> None:
+    """Once a run is over its lock is free, though the process still waits for its notices."""
+    told = recipient(tmp_path, "hangs", deaf)
+    place = bench(mariadb, tmp_path, notify={told.name: {"url": {"file": str(told.url.file)}}})
+
+    def journalled(event: str) -> bool:
+        texts = (path.read_text() for path in tmp_path.rglob("journal/*.jsonl"))
+        return any(f'"event": "{event}"' in text for text in texts)
+
+    def free() -> bool:
+        return mariadb.query("SELECT IS_FREE_LOCK('runbook:vaulteer')") == [(1,)]
+
+    with place.start("backup", "--env=test") as process:
+        assert wait_until(lambda: journalled("RunFinished"), 30)
+        assert wait_until(free, notices.GRACE / 2)
+        assert process.poll() is None
+        assert not journalled("Notified")
+        process.communicate(timeout=60)
+    assert process.returncode == 0
+    assert journalled("Notified")
 
 
 @pytest.mark.wide

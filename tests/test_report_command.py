@@ -142,6 +142,21 @@ def test_without_a_journal_it_says_where_one_would_be(
     assert (status, document["message"]) == (3, "policy.never forbids report in staging")
 
 
+def test_only_files_are_taken_for_journals(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A pipe, a folder, a link that leads nowhere and a name of other bytes are passed over."""
+    kept = folder / ".runbook" / "staging" / "journal"
+    os.mkfifo(kept / "20991231T000000Z-0001.jsonl")
+    (kept / "20991231T000000Z-0002.jsonl").mkdir()
+    (kept / "20991231T000000Z-0003.jsonl").symlink_to("gone")
+    Path(os.fsdecode(bytes(kept) + b"/20991231T000000Z-\xff.jsonl")).touch()
+    status, document = reported(folder, capsys)
+    assert (status, document["run"]) == (0, RUN)
+    status, document = reported(folder, capsys, run="20991231T000000Z-0001")
+    assert (status, "There are 1;" in document["advice"]) == (2, True)
+
+
 def test_a_report_wants_no_file_but_the_journal(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

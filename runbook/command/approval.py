@@ -117,7 +117,7 @@ def keep_preview(plan: Plan, environment: Environment) -> None:
     """
     with contextlib.suppress(OSError):
         folder = private_folder(environment.state, environment.name, "previews")
-        (folder / plan.digest).write_text(_sent(plan))
+        (folder / plan.digest).write_text(_sent(plan), "utf-8")
         tidy(folder)
 
 
@@ -138,10 +138,14 @@ def _ordered(left: list[str], steps: tuple[str, ...]) -> bool:
 
 def _differs(plan: Plan, environment: Environment, digest: str) -> str:
     kept = _previews(environment) / digest
-    if not kept.is_file():
+    try:
+        before = kept.read_text("utf-8") if kept.is_file() else ""
+    except (OSError, ValueError):  # nothing needs it
+        before = ""
+    if not before:
         return ""
     lines = difflib.unified_diff(
-        kept.read_text().splitlines(), _sent(plan).splitlines(), "previewed", "now", n=1
+        before.splitlines(), _sent(plan).splitlines(), "previewed", "now", n=1
     )
     return ":\n" + "\n".join(lines)
 

@@ -36,13 +36,18 @@ from runbook.telling.notices import Notices
 
 @dataclass(frozen=True)
 class Execution:
-    """How a command executes its plan: on which site, by which gate, and who is told."""
+    """How a command executes its plan: on which site, by which gate, and who is told.
+
+    What may take its time at the end is left to `later`, which is closed when
+    the lock was given back.
+    """
 
     options: Options
     site: Site
     console: Console
     document: Document
     gate: Gate
+    later: contextlib.ExitStack
 
     def run(self, plan: Plan, write: Callable[[], Session]) -> Outcome:
         """Execute the plan and return how it ended; `write` gives the session that writes.
@@ -53,10 +58,12 @@ class Execution:
         environment, began = self.site.environment, time.monotonic()
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         journal = _journal(environment, identity)
+        self.later.callback(self._close, journal)
         tidy(journal.path.parent)
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
         notices = Notices(environment, subscribers)
+        self.later.callback(notices.close)
         tell = redacting(fan_out((subscribers, notices)), lambda: self.site.password.known)
         run = self._open(plan, write, identity, tell)
         recorded = plan.recorded
@@ -86,11 +93,12 @@ class Execution:
                 self._count(plan, run, Moment.AFTER)
             took = time.monotonic() - began
             run.tell(RunFinished(identity, outcome, took, message, advice))
-            notices.close()
-            journal.close()
-            if journal.lost:
-                self.console.say(f"the journal is not whole: {journal.lost}", "yellow")
         return outcome
+
+    def _close(self, journal: Journal) -> None:
+        journal.close()
+        if journal.lost:
+            self.console.say(f"the journal is not whole: {journal.lost}", "yellow")
 
     def _count(self, plan: Plan, run: Run, moment: Moment) -> None:
         """Tell the rows of the tables that the plan changes; a run never fails of it."""

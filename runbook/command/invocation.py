@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 
 from runbook.command import approval
@@ -60,15 +61,20 @@ class Invocation:
         """
         if self.options.dry_run:
             return self._preview()
+        with ExitStack() as later:
+            return self._run(later)
+
+    def _run(self, later: ExitStack) -> Outcome:
+        """Look, confirm, lock and execute; `later` is closed when the lock was given back."""
         environment, locks = self.site.environment, self.phase.takes_lock(self.options)
         try:
             approval.refuse_forbidden(environment, self.phase.name)
             if not locks:
-                return self._execute(self._look(), lambda: self.site.reader)
+                return self._execute(self._look(), lambda: self.site.reader, later)
             with self.site.database.writer() as writer:
                 lock.take(writer, environment)
                 self.site.ours = writer.id
-                return self._execute(self._confirmed(), lambda: writer)
+                return self._execute(self._confirmed(), lambda: writer, later)
         except RunbookError as error:
             if locks and not error.told and not self.console.interactive:
                 notices = Notices(environment, fan_out((self.document, self.console)))
@@ -153,9 +159,11 @@ class Invocation:
             )
         return plan
 
-    def _execute(self, plan: Plan, write: Callable[[], Session]) -> Outcome:
+    def _execute(self, plan: Plan, write: Callable[[], Session], later: ExitStack) -> Outcome:
         if plan.steps:
-            execution = Execution(self.options, self.site, self.console, self.document, self._gate)
+            execution = Execution(
+                self.options, self.site, self.console, self.document, self._gate, later
+            )
             return execution.run(plan, write)
         if not self.phase.report:
             self.console.nothing_to_do()

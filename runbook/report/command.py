@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
+import stat
 import sys
 from io import TextIOWrapper
 from pathlib import Path
@@ -24,6 +26,7 @@ from runbook.telling.document import Document
 
 LATEST, STANDARD_OUTPUT = "latest", "-"
 SECONDS = len("20251217T101112Z")
+ENDING = ".jsonl"
 
 
 def main(
@@ -96,23 +99,38 @@ def _journal(environment: Environment, run: str) -> Path:
         UsageError: there is none.
     """
     folder = environment.state / environment.name / "journal"
-    known = {path.stem: path for path in folder.glob("*.jsonl")}
+    known = _written(folder)
     if run in known:
-        return known[run]
+        return folder / f"{run}{ENDING}"
     if not known:
         raise UsageError(
             f"no run of {environment.name} has a journal in {folder}",
             advice="A journal is kept on the machine that ran: report there, or copy it here.",
         )
     # A name begins with its second; the file's own time parts runs of the same one.
-    latest = max(known.values(), key=lambda path: (path.stem[:SECONDS], path.stat().st_mtime_ns))
+    latest = max(known, key=lambda name: (name[:SECONDS], known[name]))
     if run == LATEST:
-        return latest
-    near = nearest(run, known) or latest.stem
+        return folder / f"{latest}{ENDING}"
+    near = nearest(run, known) or latest
     raise UsageError(
         f"--run={run}: no run of that name has a journal in {folder}",
-        advice=f"Did you mean --run={near}? There are {len(known)}; the latest is {latest.stem}.",
+        advice=f"Did you mean --run={near}? There are {len(known)}; the latest is {latest}.",
     )
+
+
+def _written(folder: Path) -> dict[str, int]:
+    """Return the runs that have a journal, and when each was written to (in ns, since 1970).
+
+    A folder, a pipe or a link that leads nowhere is none; one that a run tidies
+    away just now is none any more.
+    """
+    found = {}
+    for path in folder.glob(f"*{ENDING}"):
+        with contextlib.suppress(OSError):
+            about = path.stat()
+            if stat.S_ISREG(about.st_mode) and path.stem.isprintable():
+                found[path.stem] = about.st_mtime_ns
+    return found
 
 
 def _write(environment: Environment, file: Path | None, name: str, text: str) -> Path:

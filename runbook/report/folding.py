@@ -86,8 +86,6 @@ class _Folding:
             case "StepWaiting":
                 if line.at:
                     self.waits[number].append(Wait(line.at, value["why"].text))
-            case "StepOutput":
-                pass  # what matters of it stands in the end of its step
             case "StepFinished":
                 self._step_finished(number, line)
             case _:
