@@ -144,6 +144,56 @@ def test_a_killed_run_is_told_and_its_plan_may_go_on(mariadb: Sandbox, tmp_path:
     assert (ran.status, ran.document["outcome"]) == (0, "changed")
 
 
+def test_other_runs_do_not_use_up_an_approval(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A killed window goes on by its digest after another run, until it is done; that is said."""
+    place, digest = _window(mariadb, tmp_path, "1")
+    assert place.run("migrate", plan=_digest(place, "migrate")).status == 0
+    ran = place.run("run", plan=digest, **WINDOW)
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    again = place.run("run", plan=digest, **WINDOW)
+    assert (again.status, "has done all of that one" in again.said) == (3, True)
+
+
+UNDOING: dict[str, tuple[tuple[tuple[str, dict[str, Any]], ...], str]] = {
+    "a rollback": ((("export", {}), ("rollback", {})), "rollback was run (run "),
+    "triggers --remove": ((("triggers", {"remove": True}),), "something was undone since then"),
+    "a hand": ((), "event_participants.attendance_status, was no step of it"),
+}
+
+
+@pytest.mark.parametrize("undone", UNDOING)
+def test_an_approval_does_not_make_again_what_was_undone(
+    mariadb: Sandbox, tmp_path: Path, undone: str
+) -> None:
+    """What somebody took away since a window was killed stays away; why is said."""
+    runs, said = UNDOING[undone]
+    mariadb.reset(rows=2000, partial=True)
+    place, digest = _window(mariadb, tmp_path, "validate:0")
+    for command, options in runs:
+        assert place.run(command, plan=_digest(place, command, **options), **options).status == 0
+    if not runs:
+        mariadb.query(
+            "ALTER TABLE vaulteer.event_participants DROP INDEX"
+            " idx_participants_event_attendance, DROP COLUMN attendance_status"
+        )
+    before = place.schema()
+    ran = place.run("run", plan=digest, **WINDOW)
+    assert (ran.status, said in ran.said) == (3, True), ran.said
+    assert place.schema() == before
+
+
+WINDOW: dict[str, Any] = {"first": "migrate", "triggers": True}
+
+
+def _window(sandbox: Sandbox, folder: Path, moment: str) -> tuple[Bench, str]:
+    """Return a bench whose window was killed at `moment`, and its digest."""
+    place = bench(sandbox, folder, policy={"confirm": "plan"})
+    assert place.run("backup", plan=_digest(place, "backup")).status == 0
+    digest = _digest(place, "run", **WINDOW)
+    assert killed(place, "run", moment, "first=migrate", "triggers=yes", f"plan={digest}")
+    return place, digest
+
+
 _DIES_WITH_PLAN = """
 import sys
 from pathlib import Path

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runbook.command.afterwards import DONE, following
-from runbook.database.book import Book
+from runbook.database.book import Book, RunEntry
 from runbook.environment import Confirm, Environment
 from runbook.errors import Refusal, UsageError
 from runbook.options import Options
@@ -84,15 +84,20 @@ def refuse_another_plan(plan: Plan, environment: Environment, digest: str, book:
             f"--plan={digest}: expected the twelve hexadecimal digits that a preview ends with",
             advice=f"See them: {plan.command} --dry-run",
         )
-    if digest != plan.digest and not _is_rest_of(plan, digest, book):
-        advice = f"Preview it again: {plan.command} --dry-run"
-        last = book.runs[-1] if book.runs else None
-        if last and last.plan == digest and last.outcome in DONE and (logs := following(plan)):
-            advice = f"All that it was to change is done. To follow the logs on: {logs}\n{advice}"
-        raise Refusal(
-            f"the plan is {plan.digest} now, not {digest}{_differs(plan, environment, digest)}",
-            advice=advice,
-        )
+    if digest == plan.digest:
+        return
+    last = book.latest(plan.phase, plan.change, digest)
+    why = _used_up(last, book) or _not_rest(plan, last) if last else ""
+    if last and not why:
+        return
+    advice = f"Preview it again: {plan.command} --dry-run"
+    if last and last.outcome in DONE and (logs := following(plan)):
+        advice = f"All that it was to change is done. To follow the logs on: {logs}\n{advice}"
+    raise Refusal(
+        f"the plan is {plan.digest} now, not {digest}{why and f'; {why}'}"
+        f"{_differs(plan, environment, digest)}",
+        advice=advice,
+    )
 
 
 def must_ask(plan: Plan, environment: Environment, options: Options) -> bool:
@@ -121,19 +126,28 @@ def keep_preview(plan: Plan, environment: Environment) -> None:
         tidy(folder)
 
 
-def _is_rest_of(plan: Plan, digest: str, book: Book) -> bool:
-    """Whether the latest run was of that plan, was cut off, and this is what it left to do."""
-    last = book.runs[-1] if book.runs else None
-    if last is None or (last.phase, last.change, last.plan) != (plan.phase, plan.change, digest):
-        return False
-    left = [step.digest for step in plan.pending if not isinstance(step, Record)]
-    return last.outcome not in DONE and _ordered(left, last.steps)
+def _used_up(last: RunEntry, book: Book) -> str:
+    """Say why nothing more may be done by the approval of a plan, whose latest run this is.
+
+    Runs of other plans do not use it up, but for what undoes: whoever undid
+    something wants it to stay so.
+    """
+    if last.outcome in DONE:
+        return f"run {last.run} has done all of that one"
+    undo = book.undo_since(last)
+    return f"run {last.run} of that one was cut off, and {undo} since then" if undo else ""
 
 
-def _ordered(left: list[str], steps: tuple[str, ...]) -> bool:
-    """Whether all of `left` (there may be nothing left) are among `steps`, in their order."""
-    rest = iter(steps)
-    return all(digest in rest for digest in left)
+def _not_rest(plan: Plan, last: RunEntry) -> str:
+    """Say what of `plan` the cut off run had not left to do; nothing where it had all of it."""
+    rest = iter(last.steps)
+    for number, step in enumerate(plan.steps, start=1):
+        doing = step.changes and not step.done and not isinstance(step, Record)
+        if doing and step.digest not in rest:
+            known = step.digest in last.steps
+            how = "comes in another order now" if known else "was no step of it"
+            return f"run {last.run} of that one was cut off, and step {number}, {step.title}, {how}"
+    return ""
 
 
 def _differs(plan: Plan, environment: Environment, digest: str) -> str:

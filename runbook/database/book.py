@@ -9,7 +9,7 @@ import math
 import re
 from dataclasses import dataclass
 
-from runbook.database.ledger import ADDING, CREATE, RUNNER, TABLE
+from runbook.database.ledger import ADDING, CREATE, RUNNER, TABLE, UNDOING
 from runbook.database.sessions import Session, Value, as_text
 from runbook.errors import Outcome, Refusal
 
@@ -42,7 +42,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class RunEntry:
-    """One run's row: the plan that was approved, and the digests of the steps it had left."""
+    """One run's row: the plan that was approved, and the digests of the steps it had left.
+
+    `undone`: something was undone since it began.
+    """
 
     run: str
     phase: str
@@ -54,6 +57,7 @@ class RunEntry:
     connection: int
     started_at: str
     outcome: str | None
+    undone: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,6 +87,21 @@ class Book:
         open_ended = (None, Outcome.STOPPED, Outcome.UNKNOWN)
         return self.runs[-1] if self.runs and self.runs[-1].outcome in open_ended else None
 
+    def latest(self, phase: str, change: str, plan: str) -> RunEntry | None:
+        """Return the latest run of a plan; None where none of the newest runs was of it."""
+        found = (
+            r for r in reversed(self.runs) if (r.phase, r.change, r.plan) == (phase, change, plan)
+        )
+        return next(found, None)
+
+    def undo_since(self, run: RunEntry) -> str:
+        """Say what was undone, or begun to be, since a run began; empty when nothing was."""
+        later = self.runs[self.runs.index(run) + 1 :]
+        for each in later:
+            if each.phase == UNDOING:
+                return f"{UNDOING} was run (run {each.run}, by {each.operator})"
+        return "something was undone" if later and later[0].undone else ""
+
     def before(self, change: str) -> dict[str, str | None]:
         """Return, per table, its SHOW CREATE TABLE before the change first touched it."""
         first: dict[str, str | None] = {}
@@ -97,7 +116,8 @@ SELECT id, run, phase, change_name, statement, checksum, target, before_objects,
  position, added, operator, host, started_at, finished_at FROM {TABLE}
  WHERE entry = 'statement' AND undone_at IS NULL ORDER BY id"""
 RUNS = f"""\
-SELECT run, phase, change_name, plan, steps, operator, host, connection_id, started_at, outcome
+SELECT run, phase, change_name, plan, steps, operator, host, connection_id, started_at, outcome,
+ started_at <= COALESCE((SELECT MAX(undone_at) FROM {TABLE}), 0)
  FROM {TABLE} WHERE entry = 'run' ORDER BY id DESC LIMIT 20"""
 UNDONE_AGO = f"SELECT TIMESTAMPDIFF(SECOND, MAX(undone_at), UTC_TIMESTAMP(6)) FROM {TABLE}"
 
@@ -166,7 +186,8 @@ def _entry(row: tuple[Value, ...]) -> Entry:
 
 
 def _run(row: tuple[Value, ...]) -> RunEntry:
-    run, phase, change, plan, steps, operator, host, connection, started, outcome = row
+    (run, phase, change, plan, steps, operator, host, connection, started, outcome,
+     undone) = row  # fmt: skip
     return RunEntry(
         str(run),
         str(phase),
@@ -178,4 +199,5 @@ def _run(row: tuple[Value, ...]) -> RunEntry:
         int(str(connection)),
         str(started),
         None if outcome is None else str(outcome),
+        bool(undone),
     )

@@ -19,6 +19,8 @@ RUNNER = "runner: "
 """What `statement` begins with where the application's own runner did it; its table follows."""
 ADDING = ("migrate", "triggers")
 """The phases whose statements add what a rollback removes."""
+UNDOING = "rollback"
+"""The phase that removes it."""
 
 CREATE = f"""\
 CREATE TABLE IF NOT EXISTS {TABLE} (
