@@ -66,7 +66,8 @@ class Bench:
         said = out.getvalue()
         document = json.loads(said.splitlines()[-1] if COMMANDS[command].lines else said)
         DOCUMENT.validate(document)
-        print(f"{command} ended with {status}: {document['message']}")  # shown where a test fails
+        # Shown where a test fails; standard output may be another thread's document.
+        print(f"{command} ended with {status}: {document['message']}", file=sys.stderr)
         return Ran(status, document)
 
     def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
