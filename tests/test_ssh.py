@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import paramiko
 import pytest
+from paramiko.common import MSG_CHANNEL_EOF
 
 from runbook import inventory
 from runbook.errors import Lost
@@ -26,6 +29,31 @@ def test_nothing_waits_to_be_sent(mariadb_server: Sandbox, tmp_path: Path) -> No
     try:
         sock = connection.client.get_transport().sock
         assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    finally:
+        close(connection)
+
+
+def test_what_is_said_too_late_of_a_channel_ends_no_connection(
+    mariadb_server: Sandbox, tmp_path: Path
+) -> None:
+    """An end of input made before the peer's close and sent after it is dropped, as sshd wants."""
+    file = mariadb_server.write_inventory(tmp_path / "inventory.yaml")
+    environment = inventory.load(file).environment("sandbox")
+    connection = connect(environment, environment.host("db1"))
+    try:
+        transport = connection.client.get_transport()
+        channel = transport.open_session()
+        late = paramiko.Message()
+        late.add_byte(bytes((MSG_CHANNEL_EOF,)))
+        late.add_int(channel.remote_chanid)
+        channel.exec_command("true")
+        assert channel.recv_exit_status() == 0
+        while transport._channels.get(channel.chanid):
+            time.sleep(0.01)
+        transport._send_user_message(late)
+        after = transport.open_session()
+        after.exec_command("true")
+        assert after.recv_exit_status() == 0
     finally:
         close(connection)
 

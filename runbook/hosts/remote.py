@@ -24,7 +24,8 @@ import paramiko
 from runbook.environment import Address, Environment
 from runbook.errors import Lost, Refusal, RunbookError
 from runbook.hosts.channels import NoSession, Sessions, tunnel
-from runbook.hosts.ssh import close, connect, listen_for_life
+from runbook.hosts.ssh import close, connect
+from runbook.hosts.transport import listen_for_life
 
 if TYPE_CHECKING:
     from paramiko import Channel, SFTPClient, Transport

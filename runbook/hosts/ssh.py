@@ -5,13 +5,9 @@ Host keys are always checked; fabric by itself accepts any.
 
 from __future__ import annotations
 
-import socket
-import threading
-import time
 from dataclasses import dataclass
 from pathlib import Path
 from shlex import quote
-from typing import TYPE_CHECKING, Any
 
 import fabric
 import paramiko
@@ -22,9 +18,7 @@ from paramiko.ssh_exception import NoValidConnectionsError
 
 from runbook.environment import Environment, Host
 from runbook.errors import Refusal, UsageError
-
-if TYPE_CHECKING:
-    from paramiko import Channel, Transport
+from runbook.hosts.transport import transport
 
 
 @dataclass(frozen=True)
@@ -163,7 +157,7 @@ def _through(
     kwargs: dict[str, object] = {
         "banner_timeout": client.limit,
         "auth_timeout": client.limit,
-        "transport_factory": _prompt_transport,
+        "transport_factory": transport,
     }
     if key:
         kwargs["key_filename"] = str(key)
@@ -191,33 +185,3 @@ def _check_host_keys(connection: fabric.Connection, known_hosts: Path | None) ->
             client.load_system_host_keys(str(file))
     if not files:
         client.load_system_host_keys()
-
-
-def _prompt_transport(sock: socket.socket | Channel, **options: Any) -> Transport:
-    """Send what is written at once, as ssh does; else every command waits for an acknowledgement.
-
-    Without it the kernel holds a second small packet back until the first is
-    acknowledged, which the peer delays by 40 ms.
-    """
-    if isinstance(sock, socket.socket):
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return paramiko.Transport(sock, **options)
-
-
-def listen_for_life(transport: Transport, silence: float) -> None:
-    """Close the connection when the peer has not answered for `silence` seconds.
-
-    A black-holed peer acknowledges nothing and resets nothing, and paramiko's
-    own keepalive does not wait for replies; every blocked read would hang.
-    """
-    while transport.is_active():
-        alarm = threading.Timer(silence, transport.close)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            transport.global_request("keepalive@openssh.com", wait=True)
-        except (OSError, EOFError, paramiko.SSHException):
-            return
-        finally:
-            alarm.cancel()
-        time.sleep(silence / 4)
