@@ -15,7 +15,7 @@ from runbook.database.schema import Shape, difference
 from runbook.database.sessions import parse_server
 from runbook.errors import EXIT_STATUS, Outcome
 from runbook.events import Event, Looking, StepFinished, redact, redacting
-from runbook.hosts.remote import quote, script
+from runbook.hosts.shell import quote, script
 from runbook.perform.chunks import LEAST_WIDTH, next_width
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.statements import Check, Statement

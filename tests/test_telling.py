@@ -17,7 +17,7 @@ from runbook.environment import Environment
 from runbook.errors import Outcome, StepFailed
 from runbook.events import StepFinished, StepOutput, StepProgress, StepStarted
 from runbook.hosts import jobs
-from runbook.hosts.remote import script
+from runbook.hosts.shell import script
 from runbook.phases import estimates
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.statements import Statement

@@ -16,7 +16,8 @@ from runbook.errors import StepFailed
 from runbook.exports import seal
 from runbook.exports.queries import LOADING, Census, Query, identity
 from runbook.hosts import jobs
-from runbook.hosts.remote import Hosts, script
+from runbook.hosts.remote import Hosts
+from runbook.hosts.shell import script
 
 MANIFEST = "manifest.json"
 SCRIPT = "load.sql"

@@ -17,7 +17,7 @@ from importlib.resources import files
 
 from runbook.environment import Environment
 from runbook.errors import UsageError
-from runbook.hosts.remote import quote, script
+from runbook.hosts.shell import quote, script
 
 Words = str | int | tuple[str, ...]
 FOLDER = "runbook/hosts/scripts"

@@ -10,7 +10,8 @@ from runbook.environment import Environment
 from runbook.errors import Refusal
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
-from runbook.hosts.remote import Finished, Hosts, script, typed
+from runbook.hosts.remote import Finished, Hosts
+from runbook.hosts.shell import script, typed
 from runbook.placeholders import fill
 
 NAME = re.compile(r"(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._/:@+-]{0,199}")

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from runbook.application import Log
 from runbook.environment import Environment
 from runbook.hosts import jobs
-from runbook.hosts.remote import script
+from runbook.hosts.shell import script
 from runbook.monitor import places
 from runbook.monitor.lines import Severity
 from runbook.monitor.of_command import CommandSource

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from runbook.environment import Environment
 from runbook.hosts import backups, jobs
 from runbook.hosts.backups import Backup
-from runbook.hosts.remote import script
+from runbook.hosts.shell import script
 from runbook.options import Options
 from runbook.phases import dumphost, preflight
 from runbook.phases.dumphost import Facts

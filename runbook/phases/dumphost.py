@@ -12,7 +12,7 @@ from runbook.hosts import backups, jobs
 from runbook.hosts.backups import Backup
 from runbook.hosts.clients import CLIENTS, DUMPS, PROBED, Clients
 from runbook.hosts.jobs import State
-from runbook.hosts.remote import script
+from runbook.hosts.shell import script
 from runbook.site import Site
 
 

@@ -10,7 +10,7 @@ from runbook.application import Runner as Own
 from runbook.environment import Environment
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
-from runbook.hosts.remote import typed
+from runbook.hosts.shell import typed
 from runbook.phases.wanted import Facts, Wanted
 from runbook.placeholders import fill
 from runbook.plan.plan import Finding, Level

@@ -11,7 +11,7 @@ from runbook.environment import Environment
 from runbook.errors import Refusal, UsageError
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
-from runbook.hosts.remote import quote, script
+from runbook.hosts.shell import quote, script
 from runbook.options import Options
 from runbook.phases import wanted
 from runbook.phases.preflight import needs

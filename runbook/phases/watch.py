@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.errors import UsageError
-from runbook.hosts.remote import quote
+from runbook.hosts.shell import quote
 from runbook.options import Options
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.steps import Baseline, Command, Scan, Step

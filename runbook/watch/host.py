@@ -10,7 +10,7 @@ from runbook.environment import Environment
 from runbook.errors import Refusal
 from runbook.hosts import jobs
 from runbook.hosts.clients import CLIENTS
-from runbook.hosts.remote import script
+from runbook.hosts.shell import script
 from runbook.site import Site
 
 RUNNING = {"running", "degraded", "starting"}

@@ -7,7 +7,7 @@ import hashlib
 from runbook.application import Watch
 from runbook.environment import Environment
 from runbook.hosts import jobs
-from runbook.hosts.remote import quote, script
+from runbook.hosts.shell import quote, script
 from runbook.watch.host import Facts, mark
 from runbook.watch.questions import Questions
 from runbook.watch.timetable import calendar, cron

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runbook.environment import Environment
 from runbook.hosts.backups import ENDING, stem
-from runbook.hosts.remote import quote
+from runbook.hosts.shell import quote
 from runbook.plan.plan import Finding, Level
 from runbook.units import size
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from runbook.application import Health as Command
 from runbook.environment import Environment, Host
-from runbook.hosts.remote import quote
+from runbook.hosts.shell import quote
 from runbook.plan.plan import Finding, Level
 
 TIMED_OUT = 124

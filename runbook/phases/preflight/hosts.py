@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError
-from runbook.hosts.remote import Finished, Hosts, script
+from runbook.hosts.remote import Finished, Hosts
+from runbook.hosts.shell import script
 from runbook.phases.preflight import disk, health, programs
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.health import Health

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from runbook.database.sessions import Server
 from runbook.environment import Environment
 from runbook.hosts.clients import CLIENTS, DUMPS, PROBED
-from runbook.hosts.remote import quote
+from runbook.hosts.shell import quote
 from runbook.plan.plan import Finding, Level
 
 COMPRESSORS = ("zstd", "gzip")
