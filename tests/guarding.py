@@ -50,6 +50,6 @@ def everything(place: Bench) -> object:
 
 def refused(ran: Ran) -> str:
     """Return what a refused run refused, all in one."""
-    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.why
     rows = [f for f in ran.document["findings"] if f["level"] == "refused"]
     return " ".join(f"{f['what']}: {f['detail']} → {f['advice']}" for f in rows)

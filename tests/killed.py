@@ -1,7 +1,8 @@
 """Run a command in a process that SIGKILLs itself at a chosen moment: python -m tests.killed.
 
-The moment is one of MOMENTS, a number: after so many steps that changed something, or
-PHASE:SECONDS: so long after the first step of that phase has begun, whatever is in hand then.
+The moment is one of MOMENTS; a number: after so many steps that changed something;
+PHASE:SECONDS: so long after the first step of that phase has begun, whatever is in hand then;
+or PHASE:between: when the first step that it takes in hand has ended.
 """
 
 from __future__ import annotations
@@ -71,6 +72,18 @@ def within(phase: str, seconds: float) -> None:
     after(Journal, "__call__", begun)
 
 
+def between(phase: str) -> None:
+    """Die when a phase has ended the first step that it began in this run."""
+    begun: list[int] = []
+
+    def ended(_journal: Journal, event: object) -> bool:
+        if isinstance(event, StepStarted) and event.step.phase == phase:
+            begun.append(event.number)
+        return isinstance(event, StepFinished) and event.number in begun
+
+    after(Journal, "__call__", ended)
+
+
 def proving() -> Callable[..., bool]:
     """Return what is true once a proof has tried what must fail, and has not yet rolled back."""
     begun: set[int] = set()
@@ -98,7 +111,10 @@ if __name__ == "__main__":
         after(Journal, "__call__", nth(int(moment)))
     elif ":" in moment:
         name, _, late = moment.partition(":")
-        within(name, float(late))
+        if late == "between":
+            between(name)
+        else:
+            within(name, float(late))
     else:
         MOMENTS[moment]()
     options = Options(as_json=True, **dict(word.split("=", 1) for word in said))  # type: ignore[arg-type]

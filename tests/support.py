@@ -50,6 +50,15 @@ class Ran:
         """Everything the document says, for looking up a word in it."""
         return json.dumps(self.document, ensure_ascii=False)
 
+    @property
+    def why(self) -> str:
+        """How it ended, for people: what a failing test shows."""
+        rows = (row for step in self.document["steps"] for row in step["checks"])
+        wrong = [f"{row['name']}: {row['actual']}" for row in rows if not row["holds"]]
+        refused = [f["detail"] for f in self.document["findings"] if f["level"] == "refused"]
+        said = (self.document["message"], self.document["advice"], *wrong, *refused)
+        return "\n".join((f"exit status {self.status}", *filter(None, said)))[:4000]
+
 
 @dataclass(frozen=True)
 class Bench:

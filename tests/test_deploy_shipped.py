@@ -87,7 +87,7 @@ def test_a_dead_worker_is_told_before_anything_and_a_release_brings_it_back(plac
         assert [(f["where"], f["what"]) for f in refused] == [("app2", "health: worker")], command
         assert ran.document["steps"] == []
     ran = deployed(place, "v1.1.0")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert ssh(place.sandbox, "app2", "worker-health")[0] == 0
     assert place.run("preflight").status == 0
 

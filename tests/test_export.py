@@ -171,7 +171,7 @@ def test_queries_are_of_one_moment(sandbox: Sandbox, tmp_path: Path) -> None:
     ran = place.run("export")
     stop.set()
     writer.join()
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     (export,) = exports(place)
     exported = lines(export, "a")
     assert exported == lines(export, "c")

@@ -86,7 +86,7 @@ def test_a_lost_connection_is_told_as_such(slow: Bench, fault: signal.Signals) -
     assert process.returncode == 4, out
     assert "connection was lost" in out
     ran = slow.run("export")
-    assert ran.outcomes == ["changed"], ran.said
+    assert ran.outcomes == ["changed"], ran.why
     assert len(exports(slow)) == 1
 
 

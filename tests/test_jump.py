@@ -55,7 +55,7 @@ def verify(sandbox: Sandbox, folder: Path, way: str, known_hosts: Path | None = 
 def test_hops_are_walked_in_their_order(one_way: Sandbox, tmp_path: Path, way: str) -> None:
     """Through app1 to app2 to db1, and no other way: verify comes as far as the database."""
     ran = verify(one_way, tmp_path, way)
-    assert (ran.status, ran.document["message"]) == (1, ""), ran.said
+    assert (ran.status, ran.document["message"]) == (1, ""), ran.why
     assert ran.document["steps"]
 
 

@@ -55,10 +55,13 @@ def once(place: Bench) -> None:
 
 
 QUICK = {"before its ledger row is closed", "inside a range of the backfill"}
+ONWARD = tuple(moment for moment in MOMENTS if moment != "inside a proof")
+"""After which the next run has less to do; a proof is tried again every time."""
 
 
 @pytest.mark.parametrize(
-    "moment", [m if m in QUICK else pytest.param(m, marks=pytest.mark.wide) for m in MOMENTS]
+    "moment",
+    [m if m in QUICK else pytest.param(m, marks=pytest.mark.wide) for m in ONWARD],
 )
 def test_migrate_and_rollback_survive_being_killed_again_and_again(
     mariadb: Sandbox, tmp_path: Path, moment: str
@@ -68,7 +71,7 @@ def test_migrate_and_rollback_survive_being_killed_again_and_again(
 
 
 @pytest.mark.wide
-@pytest.mark.parametrize("moment", MOMENTS)
+@pytest.mark.parametrize("moment", ONWARD)
 def test_the_same_on_mysql(mysql: Sandbox, tmp_path: Path, moment: str) -> None:
     """The same holds on MySQL."""
     _killed_again_and_again(mysql, tmp_path, moment)
@@ -149,7 +152,7 @@ def test_other_runs_do_not_use_up_an_approval(mariadb: Sandbox, tmp_path: Path) 
     place, digest = _window(mariadb, tmp_path, "1")
     assert place.run("migrate", plan=_digest(place, "migrate")).status == 0
     ran = place.run("run", plan=digest, **WINDOW)
-    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.why
     again = place.run("run", plan=digest, **WINDOW)
     assert (again.status, "has done all of that one" in again.said) == (3, True)
 
@@ -178,7 +181,7 @@ def test_an_approval_does_not_make_again_what_was_undone(
         )
     before = place.schema()
     ran = place.run("run", plan=digest, **WINDOW)
-    assert (ran.status, said in ran.said) == (3, True), ran.said
+    assert (ran.status, said in ran.said) == (3, True), ran.why
     assert place.schema() == before
 
 

@@ -28,7 +28,7 @@ def test_a_table_that_is_not_ours_is_refused(sandbox: Sandbox, tmp_path: Path) -
         there = sandbox.query(rows)
         for command in ("migrate", "rollback", "status") if "(id INT" in create else ("status",):
             ran = place.run(command)
-            assert ran.status == (0 if command == "status" else 3), ran.said
+            assert ran.status == (0 if command == "status" else 3), ran.why
             assert said in ran.said
             assert f"CREATE TABLE IF NOT EXISTS {ledger.TABLE}" in ran.said
         assert (place.schema(), sandbox.query(rows)) == (before, there)

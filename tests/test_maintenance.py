@@ -65,10 +65,10 @@ def test_a_window_is_one_plan_that_runs_as_previewed(sandbox: Sandbox, tmp_path:
     assert preview.status == 0
     assert phases(preview) == [name for name in ORDER if name in phases(preview)]
     ran = place.run("run", plan=preview.document["plan"])
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert place.run("verify").status == 0
     again = place.run("run")
-    assert again.document["outcome"] == "ok", again.said
+    assert again.document["outcome"] == "ok", again.why
 
 
 def test_a_skip_is_part_of_the_plan_with_its_reason(mariadb: Sandbox, tmp_path: Path) -> None:
@@ -86,7 +86,7 @@ def test_until_migrate_only_migrates(mariadb: Sandbox, tmp_path: Path) -> None:
     """With --from=migrate --until=migrate nothing else is done, not even a backup."""
     place = bench(mariadb, tmp_path)
     ran = place.run("run", first="migrate", last="migrate")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert {s["phase"] for s in ran.document["steps"] if s["outcome"] == "changed"} == {"migrate"}
     assert not (tmp_path / "backups").exists()
 
@@ -95,7 +95,7 @@ def test_a_manual_step_answered_beforehand_is_recorded(mariadb: Sandbox, tmp_pat
     """--answer lets a script pass a manual step; the answer is told as the step's detail."""
     place = bench(mariadb, tmp_path, manual=SNAPSHOT)
     ran = place.run("run", answer=("snapshot: snap-0123",))
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     (asked,) = (step for step in ran.document["steps"] if step["kind"] == "ask")
     assert (asked["outcome"], asked["detail"]) == ("ok", "snap-0123")
 
@@ -183,11 +183,11 @@ def test_the_whole_window_as_it_is_shipped(sandbox: Sandbox, tmp_path: Path) -> 
     preview = place.run("run", dry_run=True, release="v1.1.0", triggers=True)
     pinned = next(word for word in preview.document["next"].split() if word[:10] == "--release=")
     ran = place.run("run", release=pinned[10:], triggers=True, plan=preview.document["plan"])
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert skipped(ran).keys() <= {"monitor"}
     assert phases(ran)[:7] == list(ORDER[1:8])
     again = place.run("run", release="v1.1.0", triggers=True)
-    assert again.document["outcome"] == "ok", again.said
+    assert again.document["outcome"] == "ok", again.why
     assert place.run("export").status == 0
     assert place.run("rollback").status == 0
     assert place.schema() == before

@@ -43,7 +43,7 @@ def followed(mariadb_server: Sandbox, tmp_path: Path) -> Bench:
 def test_once_judges_what_is_new_and_says_so_with_its_exit_status(followed: Bench) -> None:
     """The baseline is read first; then only what is new, which is alarming or is not."""
     first = followed.run("monitor", once=True)
-    assert (first.status, first.document["outcome"]) == (0, "ok"), first.said
+    assert (first.status, first.document["outcome"]) == (0, "ok"), first.why
     assert "nothing alarming" in first.document["steps"][0]["detail"]
     assert followed.run("monitor", once=True).status == 0
     spike = "".join(line(time.time(), f"Unknown column 'a_b' in row {i}") for i in range(20))
@@ -89,7 +89,7 @@ def test_a_migration_divides_before_from_after(mariadb: Sandbox, followed: Bench
 def test_the_end_of_the_hours_brings_the_verdict(followed: Bench) -> None:
     """Followed for its hours with nothing alarming, the window may be closed; another is new."""
     ran = followed.run("monitor", hours="0.0004")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert ran.document["steps"][0]["detail"].startswith("safe to close the window")
     assert followed.run("monitor", once=True).document["steps"][0]["detail"].startswith("nothing")
 

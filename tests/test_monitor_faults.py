@@ -124,7 +124,7 @@ def test_the_database_may_be_down(followed: Bench) -> None:
         ran = followed.run("monitor", once=True)
     finally:
         followed.sandbox.restart_database()
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     baseline = next(f for f in ran.document["findings"] if f["what"] == "baseline")
     assert baseline["level"] == "warning"
 

@@ -44,7 +44,7 @@ def forbidding(place: Rollout, phase: str) -> None:
 
 def refused(place: Rollout, ran: Ran, phase: str) -> None:
     """Check that nothing was done since the policy forbids this phase."""
-    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.why
     assert ran.document["message"] == f"policy.never forbids {phase} in test"
     assert "inventory.yaml:" in ran.document["advice"]
     assert (ran.document["steps"], ran.document["journal"]) == ([], None)

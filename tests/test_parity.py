@@ -269,7 +269,7 @@ def test_a_dry_run_only_reads_and_a_run_sends_what_was_previewed(place: Bench, p
 
     seen = Seen(place)
     ran = place.run(name, **options)
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert ran.document["plan"] == preview.document["plan"]
     pending = [s for s in preview.document["planned"] if not s["done"] and not s["rescues"]]
     sent, changes = seen.commands(), commands(pending)

@@ -42,7 +42,7 @@ def test_what_was_there_before_stays_with_its_data(place: Bench) -> None:
     assert place.run("rollback").status == 3
     assert place.run("export").status == 0
     ran = place.run("rollback")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     said = " ".join(ran.document["notes"])
     assert "attendance_marked_by in 7" in said
     assert "attendance_notes in" not in said
@@ -67,7 +67,7 @@ def test_rows_that_stay_need_no_export(place: Bench) -> None:
     before = place.schema()
     assert place.run("migrate").status == 0
     ran = place.run("rollback")
-    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.why
     assert exports(place) == []
     assert place.schema() == before
     assert place.sandbox.query(

@@ -25,7 +25,7 @@ def test_another_change_goes_through_the_same_code(sandbox: Sandbox, tmp_path: P
     assert place.run("rollback").status == 3
     assert place.run("export").status == 0
     ran = place.run("rollback")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert place.schema() == before
     assert place.run("migrate").document["outcome"] == "changed"
 
@@ -51,7 +51,7 @@ def test_a_query_may_join_and_name_its_tables_otherwise(sandbox: Sandbox, tmp_pa
     )
     assert place.run("export").status == 0
     ran = place.run("rollback")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert "reminders" not in place.schema()
 
 

@@ -113,7 +113,7 @@ def test_what_an_interrupted_migrate_added_is_undone_too(place: Bench) -> None:
     assert place.run("rollback").status == 3
     assert place.run("export").status == 0
     ran = place.run("rollback")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert place.schema() == before
 
 

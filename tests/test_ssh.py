@@ -101,7 +101,7 @@ def test_a_host_that_allows_one_session_gets_one_at_a_time(
     with configured(mariadb, first="MaxSessions 1"):
         for command in ("migrate", "export", "rollback"):
             ran = place.run(command)
-            assert ran.status == 0, ran.said
+            assert ran.status == 0, ran.why
 
 
 def test_a_host_that_opens_no_session_is_told_as_that(mariadb: Sandbox, tmp_path: Path) -> None:

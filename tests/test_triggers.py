@@ -158,7 +158,7 @@ def test_on_a_table_that_was_there_rollback_removes_only_the_triggers(
     before = everything(place)
     assert place.run("triggers").status == 0
     ran = place.run("rollback")
-    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.why
     assert standing(place) == []
     assert everything(place) == before
 

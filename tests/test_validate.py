@@ -37,7 +37,7 @@ def wrong(ran: Ran) -> dict[str, tuple[str, str]]:
 def test_a_job_that_does_what_it_says_is_proven(sandbox: Sandbox, tmp_path: Path) -> None:
     """The smallest event that is due is flagged, and table, audit and summary agree."""
     ran = place(sandbox, tmp_path).run("validate")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     (trial,) = (step for step in ran.document["steps"] if step["kind"] == "trial")
     assert trial["outcome"] == "changed"
     assert "event event-2 (Meeting 2), published, registered: " in trial["detail"]
@@ -92,7 +92,7 @@ def test_an_event_with_nobody_registered_holds_and_says_so(
     """A chosen event without registrations is tried all the same: nobody may be flagged."""
     sandbox.query("DELETE FROM vaulteer.event_participants WHERE event_id = 2")
     ran = place(sandbox, tmp_path).run("validate", event="event-2")
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert "registered: 0" in ran.said
 
 

@@ -52,7 +52,7 @@ def as_cron(table: Path) -> subprocess.CompletedProcess[str]:
 
 def refused(ran: Ran) -> str:
     """Return what a refused run refused."""
-    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (3, "refused"), ran.why
     rows = [f for f in ran.document["findings"] if f["level"] == "refused"]
     return " ".join(f"{f['what']}: {f['detail']} → {f['advice']}" for f in rows)
 
@@ -62,7 +62,7 @@ def test_installed_run_by_cron_reported_and_removed(place: Bench, crontab: Path)
     crontab.write_text(OTHERS)
     insert(place.sandbox, *range(1, 20))
     ran = place.run("watch", install=True)
-    assert (ran.status, ran.outcomes) == (0, ["changed"] * 3), ran.said
+    assert (ran.status, ran.outcomes) == (0, ["changed"] * 3), ran.why
     assert "19 rows are the baseline" in ran.said
     assert crontab.read_text().startswith(OTHERS)
     assert crontab.read_text().count("\n") == OTHERS.count("\n") + 1
@@ -125,7 +125,7 @@ def test_once_needs_nothing_installed(sandbox: Sandbox, tmp_path: Path) -> None:
     place = watched(sandbox, tmp_path)
     insert(sandbox, *range(1, 20))
     first = place.run("watch", once=True)
-    assert (first.status, first.outcomes) == (0, ["ok"]), first.said
+    assert (first.status, first.outcomes) == (0, ["ok"]), first.why
     assert "triggers that keep" not in place.run("validate", dry_run=True).said
     assert place.run("watch", accept=True).document["planned"] == []
     sandbox.query(f"DELETE FROM {AUDIT} WHERE id = 4")
@@ -136,7 +136,7 @@ def test_once_needs_nothing_installed(sandbox: Sandbox, tmp_path: Path) -> None:
     assert place.run("watch").status == 1
     assert "triggers that keep" in place.run("validate", dry_run=True).said
     taken = place.run("watch", accept=True, plan=preview.document["plan"])
-    assert (taken.status, taken.outcomes) == (0, ["changed"]), taken.said
+    assert (taken.status, taken.outcomes) == (0, ["changed"]), taken.why
     assert place.run("watch", once=True).status == 0
 
 

@@ -32,7 +32,7 @@ def finishes(place: Rollout, release: str) -> None:
     """Check that with everything there again the same command does what is left."""
     place.bench.sandbox.resume()
     ran = window(place)
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     assert runs(place) == [release, release]
     assert window(place).status == 0
 

@@ -43,7 +43,7 @@ def window(sandbox: Sandbox, folder: Path, seconds: float = 0.1) -> Any:
 def previewed(place: Rollout, release: str) -> tuple[tuple[str, ...], str]:
     """Return the words of the approved window, for a process that may be killed; its digest."""
     ran = place.bench.run("run", dry_run=True, release=release, **ALL)
-    assert ran.status == 0, ran.said
+    assert ran.status == 0, ran.why
     phases = [step["phase"] for step in ran.document["planned"] if not step["done"]]
     assert list(dict.fromkeys(phases)) == list(ORDER[1:])
     digest = str(ran.document["plan"])
@@ -81,10 +81,10 @@ def test_killed_within_a_phase_the_same_command_finishes_the_window(
     with window(sandbox, tmp_path, seconds=1.5 if long and phase != "deploy" else 0.1) as place:
         new = place.release(LATE, install="sleep 1.5" if phase == "deploy" else "true")
         words, digest = previewed(place, new)
-        for seconds in ("0", "0.9" if long else "0.25"):
-            assert killed(place.bench, "run", f"{phase}:{seconds}", *words)
+        for moment in ("0", "0.9" if long else "between"):
+            assert killed(place.bench, "run", f"{phase}:{moment}", *words)
         ran = place.bench.run("run", release=new, plan=digest, **ALL)
-        assert ran.status == 0, ran.said
+        assert ran.status == 0, ran.why
         complete(place, new)
 
 

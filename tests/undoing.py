@@ -37,7 +37,7 @@ def exported(sandbox: Sandbox, folder: Path) -> Bench:
 def ended(place: Bench, before: dict[str, str]) -> None:
     """Check that a rollback brings the schema back, that it is then over, and migrate works."""
     ran = place.run("rollback")
-    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.said
+    assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.why
     assert place.schema() == before
     again = place.run("rollback")
     assert (again.status, again.document["outcome"]) == (0, "ok")
