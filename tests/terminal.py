@@ -10,16 +10,23 @@ import subprocess
 import sys
 import termios
 import time
+from collections.abc import Callable
 
 from tests.support import PROJECT, Bench
 
 CTRL_C = b"\x03"
 
 
-def answered(place: Bench, words: tuple[str, ...], *dialogue: tuple[str, bytes]) -> tuple[int, str]:
+def answered(
+    place: Bench,
+    words: tuple[str, ...],
+    *dialogue: tuple[str, bytes],
+    meanwhile: Callable[[], object] = lambda: None,
+) -> tuple[int, str]:
     """Run `invoke` with `words` at a terminal; return its exit status and the screen.
 
-    Each of `dialogue` is what is waited for on the screen, and what is typed then.
+    Each of `dialogue` is what is waited for on the screen, and what is typed then;
+    `meanwhile` is called before it is typed.
     """
     ours, theirs = pty.openpty()
 
@@ -40,6 +47,7 @@ def answered(place: Bench, words: tuple[str, ...], *dialogue: tuple[str, bytes])
     screen, answer = "", b""
     for wanted, answer in dialogue:
         screen += _until(ours, wanted)
+        meanwhile()
         os.write(ours, answer)
     screen += _until(ours, None, again=answer if answer == CTRL_C else b"")
     os.close(ours)

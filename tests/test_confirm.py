@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,9 +18,15 @@ def place(mariadb: Sandbox, tmp_path: Path) -> Bench:
     return bench(mariadb, tmp_path, policy={"confirm": "prompt"})
 
 
-def confirmed(place: Bench, answer: bytes) -> tuple[int, str]:
-    """Run migrate at a terminal, type `answer` at its question; return status and screen."""
-    return answered(place, ("migrate", "--env=test"), ("Type test to run this plan", answer))
+def confirmed(
+    place: Bench, answer: bytes, meanwhile: Callable[[], object] = lambda: None
+) -> tuple[int, str]:
+    """Run migrate at a terminal, type `answer` at its question; return status and screen.
+
+    `meanwhile` is done while the question stands there.
+    """
+    question = "Type test to run this plan"
+    return answered(place, ("migrate", "--env=test"), (question, answer), meanwhile=meanwhile)
 
 
 def test_the_name_runs_the_plan_that_was_shown(place: Bench) -> None:
@@ -37,6 +44,33 @@ def test_anything_else_changes_nothing(place: Bench, answer: bytes) -> None:
     status, screen = confirmed(place, answer)
     assert status == 3, screen[-2000:]
     assert "nothing was changed" in screen
+    assert place.schema() == before
+
+
+def test_a_question_left_open_keeps_nobody_out(place: Bench) -> None:
+    """While it stands there others migrate by a digest; the answer then runs nothing else."""
+
+    def another() -> None:
+        digest = place.run("migrate", dry_run=True).document["plan"]
+        assert place.run("migrate", plan=digest).status == 0
+
+    status, screen = confirmed(place, b"test\n", another)
+    assert status == 3, screen[-2000:]
+    assert "what was shown is not what would run now" in screen
+
+
+def test_an_answer_that_comes_while_another_runs_is_refused(place: Bench) -> None:
+    """Who has the lock by then is named, and nothing was changed."""
+    with place.sandbox.database.connect() as other, other.cursor() as cursor:
+
+        def taken() -> None:
+            cursor.execute("SELECT GET_LOCK('runbook:vaulteer', 5)")
+            assert cursor.fetchone() == (1,)
+
+        before = place.schema()
+        status, screen = confirmed(place, b"test\n", taken)
+    assert status == 3, screen[-2000:]
+    assert "test is being worked on by session" in screen
     assert place.schema() == before
 
 

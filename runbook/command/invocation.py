@@ -74,7 +74,7 @@ class Invocation:
             with self.site.database.writer() as writer:
                 lock.take(writer, environment)
                 self.site.ours = writer.id
-                return self._execute(self._confirmed(), lambda: writer, later)
+                return self._execute(self._confirmed(writer), lambda: writer, later)
         except RunbookError as error:
             if locks and not error.told and not self.console.interactive:
                 notices = Notices(environment, fan_out((self.document, self.console)))
@@ -135,8 +135,11 @@ class Invocation:
             environment = replace(environment, windows=())
         return Gate(environment, self.options.outside_window)
 
-    def _confirmed(self) -> Plan:
-        """Return the plan as the operator has confirmed it, still true after the question."""
+    def _confirmed(self, writer: Session) -> Plan:
+        """Return the plan as the operator has confirmed it, still true after the question.
+
+        While nobody has answered, nothing is held: others may work here meanwhile.
+        """
         environment = self.site.environment
         plan = self._look()
         if not approval.must_ask(plan, environment, self.options):
@@ -146,12 +149,15 @@ class Invocation:
                 f"{environment.name} wants to be confirmed, and there is no terminal to ask at",
                 advice=f"Preview with {plan.command} --dry-run, then pass --plan=DIGEST.",
             )
-        if self.console.question(plan, environment) != environment.name:
+        lock.give_back(writer, environment)
+        answer = self.console.question(plan, environment)
+        if answer != environment.name:
             raise Refusal(
                 "not confirmed; nothing was changed",
                 advice=f"The name is {environment.name}; without a question: {plan.command} "
                 f"--plan={plan.digest}",
             )
+        lock.take(writer, environment)
         if self._look().digest != plan.digest:
             raise Refusal(
                 "what was shown is not what would run now: something changed meanwhile",
