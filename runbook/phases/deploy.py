@@ -11,7 +11,7 @@ from runbook.errors import RunbookError, UsageError
 from runbook.hosts import releases
 from runbook.hosts.releases import NAME, Release
 from runbook.options import Options
-from runbook.phases import turns
+from runbook.phases import runner, turns
 from runbook.phases.turns import FETCH, Turn
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.steps import Step
@@ -33,12 +33,16 @@ deploy:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a look found: the release as it is pinned, every host, and who else works here."""
+    """What a look found: the release as it is pinned, every host, and who else works here.
+
+    `runner` refuses where the application's own runner goes on.
+    """
 
     asked: str
     release: str
     hosts: dict[str, Release | RunbookError]
     holder: str = ""
+    runner: tuple[Finding, ...] = ()
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -77,7 +81,8 @@ def look(site: Site, release: str) -> Facts:
         names,
         lambda name: releases.look(site.hosts, releases.texts(environment, deploy, name, pinned)),
     )
-    return Facts(release, pinned, found, lock.holder(site.reader, environment, site.ours))
+    holder = lock.holder(site.reader, environment, site.ours)
+    return Facts(release, pinned, found, holder, runner.going_on(site))
 
 
 def section(environment: Environment) -> Deploy:
@@ -143,6 +148,8 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         detail = f"{environment.name} is being worked on by {facts.holder}"
         advice = "Nothing is restarted meanwhile: wait until that run has ended."
         rows.append(Finding("lock", where, Level.REFUSED, detail, advice))
+    if any(step.changes and not step.done for step in steps(environment, facts)):
+        rows += facts.runner
     for name, host in facts.hosts.items():
         if isinstance(host, RunbookError):
             advice = f"{host.advice} Or take it out of the inventory until it is mended."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from runbook.application import Manual
 from runbook.environment import Environment
+from runbook.errors import UsageError
 from runbook.options import Options
 from runbook.phases import (
     ahead,
@@ -47,6 +48,12 @@ def prepare(site: Site, options: Options) -> Plan:
     """Look at everything at once and return the whole window as one plan."""
     environment, change = site.environment, site.change
     why = left_out(options)
+    if environment.runner and "verify" in why and "migrate" not in why:
+        raise UsageError(
+            f"verify is left out ({why['verify']}), and only it can tell whether the application's "
+            "own runner has migrated",
+            advice="Leave out migrate as well, or neither: --until=verify is possible.",
+        )
     answers = named(
         options.answer, tuple(m.name for m in environment.manual), "--answer", "the answer"
     )

@@ -12,7 +12,7 @@ from runbook.database.guards import Choice, choose
 from runbook.database.settings import within
 from runbook.environment import Environment
 from runbook.options import Options
-from runbook.phases import export
+from runbook.phases import export, runner
 from runbook.phases.losses import Loss, brought, compared_before, findings, losses, unasked
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.statements import Check, Compare, Guarded, Record, Statement
@@ -36,6 +36,7 @@ class Facts:
     losses: tuple[Loss, ...]
     unasked: tuple[tuple[str, tuple[str, ...]], ...]
     needed: tuple[Dependent, ...]
+    runner: tuple[Finding, ...]
 
     @property
     def drops(self) -> bool:
@@ -79,6 +80,8 @@ def look(site: Site, book: Book) -> Facts:
     )
     exported = export.look(site)
     ours = brought(site.reader, book, site.change.name)
+    # Its rows stay open as long as it may go on; else no host need be asked.
+    beside = any(entry.of_runner for entry in book.leftovers(site.change.name))
     return Facts(
         book,
         choices,
@@ -86,6 +89,7 @@ def look(site: Site, book: Book) -> Facts:
         losses(exported, ours),
         unasked(site.reader, exported, ours),
         dependents(site.reader, tuple(sorted(ours))),
+        runner.going_on(site) if beside else (),
     )
 
 
@@ -152,7 +156,7 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
     )
     compared = tuple(loss.asked for loss in facts.losses) if facts.drops else ()
     unlockable = export.unlockable(environment, compared)
-    return (*undecided, *forgotten, *needed, *unlockable)
+    return (*facts.runner, *undecided, *forgotten, *needed, *unlockable)
 
 
 def _check(environment: Environment, facts: Facts) -> Check:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from runbook.application import Runner as Own
 from runbook.environment import Environment
+from runbook.errors import RunbookError
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
 from runbook.hosts.shell import typed
@@ -17,7 +18,7 @@ from runbook.plan.plan import Finding, Level
 from runbook.plan.steps import Expect, Runner, Step
 from runbook.site import Site
 from runbook.sql.change import Change
-from runbook.units import counted
+from runbook.units import age, counted
 
 PHASE = "migrate"
 COST = (
@@ -81,6 +82,26 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         for wanted in facts.wanted
         if not wanted.done and not wanted.choice.refused
     )
+
+
+def going_on(site: Site) -> tuple[Finding, ...]:
+    """Refuse what must not be done while the application's own runner still migrates; read-only.
+
+    It may outlive the run that began it, and that run's lock.
+    """
+    own, what = site.environment.runner, "the application's runner"
+    if own is None:
+        return ()
+    try:
+        job = look(site)
+    except RunbookError as error:
+        detail = f"whether it still migrates cannot be seen: {error.message}"
+        return (Finding(what, own.host, Level.REFUSED, detail, error.advice),)
+    if job is None or not job.running:
+        return ()
+    detail = f"it has been migrating for {age(job.seconds)}, by itself, and still does"
+    advice = f"Wait until it has ended: invoke migrate --env={site.environment.name} waits for it."
+    return (Finding(what, own.host, Level.REFUSED, detail, advice),)
 
 
 def _found(left: tuple[Wanted, ...], running: State | None) -> str:

@@ -13,7 +13,7 @@ from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError, StepFailed
 from runbook.exports import saved as exports
 from runbook.options import Options
-from runbook.phases import backup, triggers, wanted, watch
+from runbook.phases import backup, runner, triggers, wanted, watch
 from runbook.phases.wanted import Wanted
 from runbook.plan.gate import Gate
 from runbook.plan.plan import Finding, Level, Plan
@@ -27,11 +27,12 @@ def prepare(site: Site, _options: Options) -> Plan:
     env, why = f"--env={environment.name}", tuple[str, ...]()
     keeper = environment.backup.host
     scanner = environment.watch.host if environment.watch else ""
-    with ThreadPoolExecutor(max_workers=3) as pool:
+    with ThreadPoolExecutor(max_workers=4) as pool:
         dumps = pool.submit(
             _seen, keeper, "backup", lambda: backup.findings(environment, backup.look(site))
         )
         newest = pool.submit(_seen, keeper, "export", lambda: (_export(site),))
+        own = pool.submit(runner.going_on, site)
         scans = pool.submit(_seen, scanner, "watch", lambda: watch.standing(site))
         holder = lock.holder(site.reader, environment)
         try:
@@ -43,9 +44,10 @@ def prepare(site: Site, _options: Options) -> Plan:
             after, why = _next(environment, facts)
         if holder:
             after, why = f"invoke status {env}", ()
+        beside = tuple(replace(row, level=Level.WARNING) for row in own.result())
         guards = _seen(environment.database.label, "append-only", lambda: triggers.standing(site))
         saved = (*dumps.result(), *newest.result(), *guards, *scans.result())
-        rows = (_lock(environment, holder), *_window(environment), *saved, *rows)
+        rows = (_lock(environment, holder), *beside, *_window(environment), *saved, *rows)
     return Plan(environment.name, "status", change.name, (), rows, why, next=after)
 
 
