@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from runbook.database.blockers import blockers
 from runbook.environment import Environment
 from runbook.errors import Interrupted, Refusal
 from runbook.inventory import load
@@ -19,7 +20,8 @@ from runbook.plan.plan import Plan
 from runbook.plan.steps import Command, Step
 from sandbox.sandbox import Sandbox
 from tests.inventories import GOOD, mistakes_in, write
-from tests.support import MYSQL_IS_WIDE, bench
+from tests.standins import suite
+from tests.support import MYSQL_IS_WIDE, bench, lean
 
 NIGHTS = """\
     windows:
@@ -128,6 +130,9 @@ def test_the_notes_say_what_is_left_and_what_may_not_fit(environment: Environmen
     first, second = half_an_hour.notes(plan(step("migrate", 1200.0), step("deploy", 1200.0)))
     assert first == said
     assert second.startswith("all steps may take 40 min: those that do not fit")
+    batch = (step("deploy", block="batch 1"), step("deploy", 60.0, block="batch 1"))
+    _, unknown = half_an_hour.notes(plan(step("migrate", None), *batch))
+    assert unknown.startswith("how long it may take is not known of: it; it is begun whatever")
 
 
 def windows(opens: timedelta, closes: timedelta) -> dict[str, Any]:
@@ -205,6 +210,46 @@ def test_a_window_that_closes_stops_between_two_steps_and_two_ranges(
     ran = place.run("migrate")
     assert ran.status == 0
     assert place.run("verify").status == 0
+
+
+def test_what_waited_for_its_lock_past_the_window_is_not_done(
+    mariadb: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The window closes while somebody holds the table: given the lock, it changes nothing more."""
+    short = {"lock_wait": "1s", "lock_give_up": "60s"}
+    open_ = windows(timedelta(hours=-1), timedelta(hours=2))
+    place = lean(mariadb, tmp_path, windows=open_, timeouts=short)
+    before = place.schema()
+    late: list[bool] = []
+    monkeypatch.setattr(
+        gates, "_now", lambda: datetime.now(UTC) + timedelta(hours=4 if late else 0)
+    )
+    with mariadb.root_connection() as other, other.cursor() as cursor:
+        cursor.execute("BEGIN")
+        cursor.execute("SELECT COUNT(*) FROM event_participants")
+
+        def meanwhile(*asked: Any) -> tuple[str, ...]:
+            found = blockers(*asked)
+            late.append(True)
+            cursor.execute("COMMIT")
+            return found
+
+        monkeypatch.setattr("runbook.perform.statement.blockers", meanwhile)
+        ran = place.run("migrate")
+    assert (ran.status, ran.document["outcome"]) == (130, "stopped"), ran.why
+    assert re.match("not begun: column .*: the window has closed", ran.document["message"])
+    assert place.schema() == before
+    late.clear()
+    assert place.run("migrate").status == 0
+
+
+def test_tests_that_may_outlast_the_window_are_not_begun(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Smoke needs as much of the window as its time-out allows it."""
+    tests = {"host": "app1", "command": suite(tmp_path), "folder": str(tmp_path), "timeout": "3h"}
+    closing = windows(timedelta(hours=-1), timedelta(hours=2))
+    ran = bench(mariadb, tmp_path, windows=closing, smoke=tests).run("smoke")
+    assert (ran.status, ran.document["outcome"]) == (130, "stopped"), ran.why
+    assert "it may take 3 h; the window closes" in ran.document["message"]
 
 
 @pytest.mark.parametrize(

@@ -73,6 +73,7 @@ def test_the_shipped_files_run_through_the_naive_runner(sandbox: Sandbox, tmp_pa
     assert step(ran)["detail"].startswith("exit status 0; added ")
     assert not [s for s in ran.document["steps"] if s["kind"] == "statement" and not s["done"]]
     planned = [s for s in preview.document["planned"] if s["where"] == "app1"]
+    assert [s["estimate"] for s in planned if s["kind"] == "runner"] == [8.0]
     shown = {s["text"] for s in planned} | {s.get("watch") for s in planned}
     assert set(sandbox.commands("app1")) - looked <= shown
     again = at.run("migrate")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import time
+from functools import partial
 
 from runbook.command import rescue
 from runbook.errors import Interrupted, Outcome, Refusal, RunbookError, StepFailed
@@ -89,9 +90,10 @@ def execute(plan: Plan, run: Run) -> Outcome:
             skipped = skipped or step.changes
             run.tell(StepFinished(number, step, Outcome.SKIPPED, 0.0, "a check above failed"))
             continue
-        run.gate.admit(plan, number - 1)
+        admit = partial(run.gate.admit, plan, number - 1)
+        admit()
         try:
-            result = _step(number, step, run)
+            result = _step(number, step, dataclasses.replace(run, admit=admit))
         except RunbookError as error:
             rescue.answer(plan, number, error, run, _step)
             raise

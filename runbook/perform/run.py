@@ -34,7 +34,8 @@ class Run:
 
     `writer` holds the lock of the environment: when it dies the lock dies with
     it, and nothing can be written any more. A run without the lock has only a
-    reader for both, opened when a step first asks. `number` is the step in hand.
+    reader for both, opened when a step first asks. `number` is the step in hand,
+    `admit` asks whether it may still be begun, and raises Interrupted where not.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Run:
     ask: Callable[[str], str]
     gate: Gate
     number: int = 0
+    admit: Callable[[], None] = lambda: None
     _beat: list[float] = field(default_factory=lambda: [time.monotonic()])
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from runbook.database.blockers import blockers
 from runbook.database.schema import Shape, shape
 from runbook.database.sessions import LockWait, SqlError
-from runbook.errors import Outcome, StepFailed
+from runbook.errors import Interrupted, Outcome, StepFailed
 from runbook.perform.run import Result, Run
 from runbook.plan.statements import Record, Statement
 
@@ -21,6 +21,7 @@ def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = No
 
     Raises:
         StepFailed: the server refused it, or its lock was not to be had in time.
+        Interrupted: it was not to be had in time for the window, or the operator stopped.
         Lost: the connection went away; the ledger's open row says what was in hand.
     """
     before = shape(run.writer, step.table) if step.table else None
@@ -33,7 +34,7 @@ def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = No
         # It may have happened all the same, as when it is killed at its very end.
         run.ledger.finished(row, Outcome.FAILED, _added(run, before))
         raise StepFailed(f"{step.origin}: {error.message}", advice=error.advice) from error
-    except StepFailed:
+    except (StepFailed, Interrupted):
         run.ledger.finished(row, Outcome.FAILED)
         raise
     added = _added(run, before)
@@ -61,6 +62,8 @@ def with_short_waits(
 
     Raises:
         StepFailed: the lock was not to be had in time; names who holds it.
+        Interrupted: it was waited for until somebody stopped the run, or until the
+            window was too short for it.
     """
     limits = run.environment.timeouts
     give_up = time.monotonic() + limits.lock_give_up
@@ -80,3 +83,4 @@ def with_short_waits(
             run.waiting(f"lock on {table} held by {who}; stepping back, then again")
             # Jitter, so that two programs that step back do not meet again.
             run.brake.pause(limits.lock_wait * random.uniform(0.5, 1.5))  # noqa: S311
+            run.admit()  # the window may have become too short meanwhile

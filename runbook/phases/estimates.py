@@ -11,6 +11,8 @@ from __future__ import annotations
 INDEX = (100_000, 2_000_000)
 BACKFILL = (5_000, 100_000)
 """Rows a second: the slow and the fast end."""
+METADATA = 1.0
+"""Seconds for what only changes metadata, such as a new table, a trigger, a dropped column."""
 
 
 def index(rows: int) -> str:
@@ -26,6 +28,11 @@ def index_at_most(rows: int) -> float:
 def backfill_at_least(rows: int) -> float:
     """Return the seconds that a backfill takes on a fast server."""
     return max(1.0, rows / BACKFILL[1])
+
+
+def backfill_at_most(rows: int) -> float:
+    """Return the seconds that a backfill takes on a slow server."""
+    return max(1.0, rows / BACKFILL[0])
 
 
 def backfill(rows: int) -> str:

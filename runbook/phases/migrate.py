@@ -17,8 +17,6 @@ from runbook.sql.text import algorithm
 from runbook.units import counted
 
 PHASE = "migrate"
-METADATA = 1.0
-"""Seconds for what only changes metadata, such as to drop an index or an added column."""
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -83,8 +81,8 @@ def _step(environment: Environment, change: Change, book: Book, wanted: Wanted) 
         cost=_cost(environment, wanted),
         done=wanted.done,
         timeout=environment.timeouts.statement,
-        estimate=_estimate(wanted),
-        undo=0.0 if wanted.span else METADATA,
+        estimate=wanted.seconds,
+        undo=0.0 if wanted.span else estimates.METADATA,
         change=change.name,
         table=wanted.table,
         checksum=wanted.file.checksum,
@@ -95,24 +93,6 @@ def _step(environment: Environment, change: Change, book: Book, wanted: Wanted) 
     return Chunks(
         **vars(plain), span=wanted.span, key=wanted.key, resume=entry.id if entry else None
     )
-
-
-def _estimate(wanted: Wanted) -> float | None:
-    """Return how many seconds a statement may take; None where nobody knows.
-
-    A backfill stops between two ranges when its window closes, so it is begun
-    where it could be done in time.
-    """
-    if wanted.span:
-        todo = wanted.rows if wanted.todo is None else wanted.todo
-        return None if todo is None else estimates.backfill_at_least(todo)
-    match algorithm(wanted.choice.text):
-        case "INSTANT":
-            return METADATA
-        case "INPLACE" if wanted.rows is not None:
-            return estimates.index_at_most(wanted.rows)
-        case _:
-            return None
 
 
 def _title(wanted: Wanted) -> str:
@@ -140,8 +120,8 @@ def _cost(environment: Environment, wanted: Wanted) -> str:
     if wanted.span:
         each = environment.policy.chunk_time * 1000
         ranges = f"transactions of about {each:.0f} ms"
-        todo = wanted.rows if wanted.todo is None else wanted.todo
-        return ranges if todo is None else f"{estimates.backfill(todo)}, in {ranges}"
+        filled = wanted.filled
+        return ranges if filled is None else f"{estimates.backfill(filled)}, in {ranges}"
     named = algorithm(wanted.choice.text)
     rows = "" if wanted.rows is None else f"about {counted(wanted.rows, 'row')}"
     if named == "INSTANT":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from runbook.environment import Environment
+from runbook.phases import estimates
 from runbook.plan.statements import Proof
 from runbook.sql import proofs
 from runbook.sql.proofs import Attempt
@@ -24,6 +25,7 @@ def steps(environment: Environment, attempts: tuple[Attempt, ...], phase: str) -
             cost=f"must fail with SQLSTATE {proofs.SQLSTATE}; locks a row for a moment, always "
             "rolled back; the number that an INSERT took stays unused",
             timeout=environment.timeouts.statement,
+            estimate=estimates.METADATA,
             tables=attempt.tables,
             opening=attempt.opening,
             attempt=attempt.statement,

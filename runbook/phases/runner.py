@@ -12,6 +12,7 @@ from runbook.errors import RunbookError
 from runbook.hosts import jobs
 from runbook.hosts.jobs import State
 from runbook.hosts.shell import typed
+from runbook.phases import estimates
 from runbook.phases.wanted import Facts, Wanted
 from runbook.placeholders import fill
 from runbook.plan.plan import Finding, Level
@@ -59,6 +60,8 @@ def steps(
         found=_found(left, running),
         cost=COST,
         timeout=environment.timeouts.job,
+        estimate=_estimate(left),
+        undo=estimates.METADATA * sum(not wanted.span for wanted in left),
         change=change.name,
         checksum=jobs.task_name(command),
         tables=tuple(dict.fromkeys(t for t in (*(w.table for w in left), *opened) if t)),
@@ -102,6 +105,13 @@ def going_on(site: Site) -> tuple[Finding, ...]:
     detail = f"it has been migrating for {age(job.seconds)}, by itself, and still does"
     advice = f"Wait until it has ended: invoke migrate --env={site.environment.name} waits for it."
     return (Finding(what, own.host, Level.REFUSED, detail, advice),)
+
+
+def _estimate(left: tuple[Wanted, ...]) -> float | None:
+    """Return how many seconds it may take for all that is left to it; None where nobody knows."""
+    each = [wanted.seconds_whole for wanted in left]
+    known = [seconds for seconds in each if seconds is not None]
+    return sum(known) if len(known) == len(each) and each else None
 
 
 def _found(left: tuple[Wanted, ...], running: State | None) -> str:

@@ -102,6 +102,7 @@ def steps(environment: Environment, facts: Facts) -> tuple[Suite, ...]:
         found=attaches if running else "",
         cost="they write and delete rows of their own",
         timeout=smoke.timeout,
+        estimate=smoke.timeout,
     )
     return (suite,)
 

@@ -13,7 +13,7 @@ from runbook.database.sessions import Session, SqlError, as_text
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.options import Options
-from runbook.phases import leftovers, proof, unstopped
+from runbook.phases import estimates, leftovers, proof, unstopped
 from runbook.phases.preflight import needs, server
 from runbook.phases.preflight.needs import Account
 from runbook.plan.plan import Finding, Level, Plan
@@ -255,6 +255,8 @@ def _statement(
         found=choice.found,
         done=choice.done,
         timeout=environment.timeouts.statement,
+        estimate=estimates.METADATA,
+        undo=estimates.METADATA,
         change=change.name,
         table=_table(change, choice.text),
         checksum=file.checksum,

@@ -12,12 +12,21 @@ from runbook.database.guards import CHUNK, Choice
 from runbook.database.sessions import Session, SqlError, TimeLimit, as_text
 from runbook.environment import Environment
 from runbook.errors import Refusal
-from runbook.phases import leftovers
+from runbook.phases import estimates, leftovers
 from runbook.plan.plan import Finding, Level
 from runbook.plan.statements import Record
 from runbook.site import Site
 from runbook.sql.change import Change, SqlFile
-from runbook.sql.text import added_index, is_read, quote_name, target, user_variables, where_clause
+from runbook.sql.text import (
+    added_index,
+    algorithm,
+    is_read,
+    makes_empty_table,
+    quote_name,
+    target,
+    user_variables,
+    where_clause,
+)
 
 
 @dataclass(frozen=True)
@@ -41,6 +50,41 @@ class Wanted:
     def done(self) -> bool:
         """Whether nothing is left to do for it."""
         return self.choice.done or self.todo == 0
+
+    @property
+    def filled(self) -> int | None:
+        """How many rows a chunked statement is to fill, as far as anybody knows."""
+        return self.rows if self.todo is None else self.todo
+
+    @property
+    def seconds(self) -> float | None:
+        """How many seconds it may take; None where nobody knows.
+
+        A backfill stops between two ranges when its window closes, so it is begun
+        where it could be done in time.
+        """
+        if self.span:
+            return None if self.filled is None else estimates.backfill_at_least(self.filled)
+        return self._at_once
+
+    @property
+    def seconds_whole(self) -> float | None:
+        """How many seconds it may take where nothing can stop it midway."""
+        if self.span:
+            return None if self.filled is None else estimates.backfill_at_most(self.filled)
+        return self._at_once
+
+    @property
+    def _at_once(self) -> float | None:
+        match algorithm(self.choice.text):
+            case "INSTANT":
+                return estimates.METADATA
+            case "INPLACE" if self.rows is not None:
+                return estimates.index_at_most(self.rows)
+            case None if makes_empty_table(self.choice.text):
+                return estimates.METADATA
+            case _:
+                return None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from runbook.environment import Environment
 from runbook.errors import Interrupted, Refusal
 from runbook.plan.plan import Plan
 from runbook.plan.steps import Step
-from runbook.units import age
+from runbook.units import age, listed
 from runbook.window import current, upcoming
 
 GATED = frozenset({"deploy", "migrate", "smoke", "triggers"})
@@ -61,6 +61,16 @@ class Gate:
             said.append(
                 f"all steps may take {age(needed)}: those that do not fit into the window are not "
                 "begun"
+            )
+        unknown = tuple(
+            step.title
+            for n, step in enumerate(plan.steps)
+            if _begins(plan, n) and all(s.estimate is None for s in _part(plan, step))
+        )
+        if unknown:
+            said.append(
+                f"how long it may take is not known of: {listed(unknown)}; it is begun whatever "
+                "is left of the window"
             )
         return tuple(said)
 
@@ -144,11 +154,15 @@ def _begins(plan: Plan, number: int) -> bool:
     return not step.block or not any(_gated(s) and s.block == step.block for s in before)
 
 
+def _part(plan: Plan, step: Step) -> list[Step]:
+    """Return the steps that are admitted together with one: its block, or itself alone."""
+    return [s for s in plan.steps if s.block == step.block] if step.block else [step]
+
+
 def _needed(plan: Plan, number: int) -> tuple[float, float]:
     """Return the seconds that step `number` or its block takes, and to undo all until then."""
     step = plan.steps[number]
-    part = [s for s in plan.steps if s.block == step.block] if step.block else [step]
-    doing = sum(s.estimate or 0.0 for s in part if not s.done and not s.rescues)
+    doing = sum(s.estimate or 0.0 for s in _part(plan, step) if not s.done and not s.rescues)
     rescue = sum(s.estimate or 0.0 for s in plan.steps if step.block and step.block in s.rescues)
     done = sum(s.undo for s in plan.steps[: number + 1] if _gated(s))
     return doing, rescue + done

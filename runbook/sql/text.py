@@ -153,6 +153,12 @@ def target(text: str) -> str | None:
     return found[0].identifier
 
 
+def makes_empty_table(text: str) -> bool:
+    """Whether a statement is a CREATE TABLE that fills it with nothing."""
+    fills = any(token.word == "SELECT" for token in tokenize(text))
+    return leading_keywords(text)[:2] == ("CREATE", "TABLE") and not fills
+
+
 def trigger(text: str) -> str | None:
     """Return the trigger that a CREATE or DROP TRIGGER is about, without quotes."""
     tokens = tokenize(text)
