@@ -11,7 +11,6 @@ import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pymysql
 import pymysql.constants.CR as client_errors
@@ -20,9 +19,6 @@ import pymysql.cursors
 
 from runbook.database.fields import Field, RawRow, field, raw_row
 from runbook.errors import Lost, StepFailed
-
-if TYPE_CHECKING:
-    pass
 
 Value = str | int | float | bytes | decimal.Decimal | datetime.datetime | datetime.date | None
 Row = tuple[Value, ...]
