@@ -102,7 +102,7 @@ def _look_by_hand(sandbox: Sandbox) -> None:
 def _migrate_by_hand(sandbox: Sandbox) -> None:
     for folder in ("migrate", "verify"):
         for file in sorted((CHANGE / folder).glob("*.sql")):
-            _mysql(sandbox, file.read_text())
+            _mysql(sandbox, file.read_text(encoding="utf-8"))
 
 
 def _mysql(sandbox: Sandbox, text: str) -> None:

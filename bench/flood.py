@@ -89,7 +89,7 @@ def _backlog(sandbox: Sandbox, folder: Path, count: int, share: int) -> None:
     reader = Reader(sandbox, folder, "app1")
     path = folder / "app1" / "api.log"
     now = time.time()
-    with path.open("w") as file:
+    with path.open("w", encoding="utf-8") as file:
         file.writelines(line(number, share, now) for number in range(count))
     with Hosts(reader.environment) as hosts:
         hosts.run("app1", "true")

@@ -93,8 +93,12 @@ class Application:
         values = dict(settings) | {"PORT": str(free_port(self.root))}
         env = home / "shared" / ".env"
         env.touch(mode=0o600)
-        env.write_text("".join(f"{key}={value}\n" for key, value in values.items()))
-        (home / "shared" / "processes").write_text(" ".join(PROCESSES[name]) + "\n")
+        env.write_text(
+            "".join(f"{key}={value}\n" for key, value in values.items()), encoding="utf-8"
+        )
+        (home / "shared" / "processes").write_text(
+            " ".join(PROCESSES[name]) + "\n", encoding="utf-8"
+        )
         mirror = home / "repository"
         releases.git("clone", "--quiet", "--mirror", self.root / REPOSITORY, mirror)
         commit = releases.git(f"--git-dir={mirror}", "rev-parse", f"{release}^{{commit}}").strip()
@@ -147,7 +151,7 @@ class Application:
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            text=True,
+            encoding="utf-8",
             check=False,
             start_new_session=True,
         )

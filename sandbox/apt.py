@@ -26,9 +26,11 @@ class Apt:
         (folder / "state" / "lists" / "partial").mkdir(parents=True, exist_ok=True)
         (self._archives / "partial").mkdir(parents=True, exist_ok=True)
         (folder / "status").touch()
-        self._config.write_text(_apt_config(folder, folder / "sources.list" if suite else None))
+        self._config.write_text(
+            _apt_config(folder, folder / "sources.list" if suite else None), encoding="utf-8"
+        )
         if suite:
-            (folder / "sources.list").write_text(_source(suite))
+            (folder / "sources.list").write_text(_source(suite), encoding="utf-8")
 
     def download(self, packages: tuple[str, ...]) -> list[Path]:
         """Download `packages` and all they depend on; return the .deb files."""
@@ -58,7 +60,7 @@ class Apt:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            text=True,
+            encoding="utf-8",
             check=False,
             env=os.environ | {"LC_ALL": "C"},
         )
@@ -116,7 +118,7 @@ def _source(suite: str) -> str:
 def run(command: list[str]) -> str:
     """Run a command to its end and return its output. Raises `Unavailable`."""
     done = subprocess.run(
-        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        command, stdin=subprocess.DEVNULL, capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode != 0:
         raise Unavailable(f"{shlex.join(command[:3])} failed: {done.stderr.strip()[-300:]}")

@@ -93,7 +93,8 @@ def logged_statements(query: Query, account: str) -> list[Statement]:
 
 def seeding(rows: int, partial: bool) -> str:
     """Return the SQL that lays the database `vaulteer` anew."""
-    return f"SET @participants = {rows}, @partial = {int(partial)};\n{SCHEMA.read_text()}"
+    schema = SCHEMA.read_text(encoding="utf-8")
+    return f"SET @participants = {rows}, @partial = {int(partial)};\n{schema}"
 
 
 def cut_sessions(query: Query) -> None:
@@ -125,7 +126,9 @@ def cleaning(query: Query, server: Flavour, root: Path) -> str:
         " ('mysql', 'sys', 'information_schema', 'performance_schema', 'vaulteer')"
     )
     names = [_text(name).replace("`", "``") for (name,) in others]
-    passwords = {name: (root / f"{name}.password").read_text().strip() for name in ACCOUNTS}
+    passwords = {
+        name: (root / f"{name}.password").read_text(encoding="utf-8").strip() for name in ACCOUNTS
+    }
     return "\n".join(
         [
             *[f"DROP DATABASE `{name}`;" for name in names],

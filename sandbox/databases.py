@@ -59,7 +59,9 @@ class DatabaseServer:
         (self.folder / "tmp").mkdir()
         first = self.folder / "accounts.sql"
         first.touch(mode=0o600)
-        first.write_text("\n".join(_first_accounts(self.programs.flavour, passwords)) + "\n")
+        first.write_text(
+            "\n".join(_first_accounts(self.programs.flavour, passwords)) + "\n", encoding="utf-8"
+        )
         try:
             return self.start(f"--init-file={first}")
         finally:
@@ -110,13 +112,17 @@ class DatabaseServer:
         """Run a text of SQL as root with the server's own client. Raises `StartFailed`."""
         login = f"--defaults-extra-file={self.sandbox / 'root.cnf'}"
         done = subprocess.run(
-            [self.programs.client, login], input=sql, text=True, capture_output=True, check=False
+            [self.programs.client, login],
+            input=sql,
+            encoding="utf-8",
+            capture_output=True,
+            check=False,
         )
         if done.returncode != 0:
             raise StartFailed(f"{self.programs.client}: {done.stderr.strip()}")
 
     def _password(self, account: str) -> str:
-        return (self.sandbox / f"{account}.password").read_text().strip()
+        return (self.sandbox / f"{account}.password").read_text(encoding="utf-8").strip()
 
     def _answers(self) -> bool:
         import pymysql  # noqa: PLC0415
@@ -161,7 +167,7 @@ def template(programs: DatabasePrograms) -> Path:
     if folder.is_dir():
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with folder.with_suffix(".lock").open("w") as lock:
+    with folder.with_suffix(".lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             say(f"making the first files of a {flavour} server (once) …")
@@ -184,7 +190,7 @@ def _initialise(programs: DatabasePrograms, data: Path) -> None:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:

@@ -38,9 +38,11 @@ class SshHost:
     def create(self, client_key: Path) -> Process:
         """Make the host's key and configuration, and start it."""
         make_key(self.programs, self.folder / "host_key")
-        (self.folder / "authorized_keys").write_text(client_key.with_suffix(".pub").read_text())
+        (self.folder / "authorized_keys").write_text(
+            client_key.with_suffix(".pub").read_text(encoding="utf-8"), encoding="utf-8"
+        )
         _script(self.folder / "session", self._session())
-        (self.folder / "sshd_config").write_text("\n".join(self._config()) + "\n")
+        (self.folder / "sshd_config").write_text("\n".join(self._config()) + "\n", encoding="utf-8")
         self.clear()
         return self.start()
 
@@ -72,7 +74,7 @@ class SshHost:
 
     def known_host(self) -> str:
         """Return the line for known_hosts."""
-        kind, key = (self.folder / "host_key.pub").read_text().split()[:2]
+        kind, key = (self.folder / "host_key.pub").read_text(encoding="utf-8").split()[:2]
         return f"[127.0.0.1]:{self.port} {kind} {key}"
 
     def commands(self) -> list[str]:
@@ -86,7 +88,7 @@ class SshHost:
 
     def sftp_log(self) -> str:
         """Return what sftp-server said it opened, wrote, renamed and removed."""
-        return (self.folder / "sftp.log").read_text(errors="replace")
+        return (self.folder / "sftp.log").read_text(errors="replace", encoding="utf-8")
 
     def clear(self) -> None:
         """Forget the commands so far."""
@@ -151,7 +153,7 @@ def make_key(programs: SshPrograms, path: Path) -> None:
     """Make an ed25519 key pair without a passphrase."""
     command = [programs.ssh_keygen, "-q", "-t", "ed25519", "-N", "", "-C", path.name, "-f", path]
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, check=False
+        [str(word) for word in command], capture_output=True, encoding="utf-8", check=False
     )
     if done.returncode != 0:
         raise StartFailed(f"{programs.ssh_keygen}: {done.stderr.strip()}")
@@ -200,11 +202,11 @@ def _penalises(programs: SshPrograms) -> bool:
         return True
     probe = [programs.sshd, "-T", "-f", os.devnull, "-o", "PerSourcePenalties=no"]
     done = subprocess.run(
-        [str(word) for word in probe], capture_output=True, text=True, check=False
+        [str(word) for word in probe], capture_output=True, encoding="utf-8", check=False
     )
     return "Bad configuration option" not in done.stderr
 
 
 def _script(path: Path, body: str) -> None:
-    path.write_text("#!/bin/sh\n" + body)
+    path.write_text("#!/bin/sh\n" + body, encoding="utf-8")
     path.chmod(0o755)

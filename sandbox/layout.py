@@ -39,7 +39,7 @@ def lay(root: Path, settings: Settings, database: DatabasePrograms) -> None:
         secret = secrets.token_urlsafe(18)
         _write_secret(root / f"{account}.password", f"{secret}\n")
         _write_secret(root / f"{account}.cnf", _login(account, secret, port))
-    (root / "database.port").write_text(f"{port}\n")
+    (root / "database.port").write_text(f"{port}\n", encoding="utf-8")
     for name, program in _programs(database).items():
         (root / "bin" / name).symlink_to(program)
     make_key(programs.openssh(), root / "id_ed25519")
@@ -48,20 +48,22 @@ def lay(root: Path, settings: Settings, database: DatabasePrograms) -> None:
 def introduce(root: Path, hosts: Iterable[SshHost]) -> None:
     """Write how the hosts are reached and known, once they have their keys."""
     hosts = list(hosts)
-    (root / "ssh_config").write_text(client_config(root, hosts))
-    (root / "known_hosts").write_text("".join(f"{host.known_host()}\n" for host in hosts))
+    (root / "ssh_config").write_text(client_config(root, hosts), encoding="utf-8")
+    (root / "known_hosts").write_text(
+        "".join(f"{host.known_host()}\n" for host in hosts), encoding="utf-8"
+    )
 
 
 def save(root: Path, settings: Settings) -> None:
     """Write `state.json`, which says that the sandbox is complete."""
     temporary = root / "state.json.new"
-    temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n")
+    temporary.write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
     temporary.rename(root / "state.json")
 
 
 def saved(root: Path) -> Settings:
     """Return what `save` wrote. Raises FileNotFoundError where no sandbox is complete."""
-    return Settings(**json.loads((root / "state.json").read_text()))
+    return Settings(**json.loads((root / "state.json").read_text(encoding="utf-8")))
 
 
 def _programs(database: DatabasePrograms) -> Mapping[str, Path]:
@@ -84,4 +86,4 @@ def _login(account: str, password: str, port: int) -> str:
 
 def _write_secret(path: Path, text: str) -> None:
     path.touch(mode=0o600)
-    path.write_text(text)
+    path.write_text(text, encoding="utf-8")

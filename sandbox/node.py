@@ -120,7 +120,7 @@ def _npm_ci(programs: Node, project: Path, folder: Path, about: str) -> None:
         env=os.environ | {"PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:
@@ -135,7 +135,9 @@ def _npm_ci(programs: Node, project: Path, folder: Path, about: str) -> None:
 def _version(program: Path) -> str | None:
     """Return the version, such as 20.11.1, of a Node that runs here."""
     try:
-        done = subprocess.run([program, "--version"], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [program, "--version"], capture_output=True, encoding="utf-8", check=False
+        )
     except OSError:
         return None
     found = re.fullmatch(r"v(\d+\.\d+\.\d+)\S*", done.stdout.strip())

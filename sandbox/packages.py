@@ -207,7 +207,8 @@ def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
             f"#!/bin/sh\n{plugins}"
             f'exec {shlex.quote(str(loader))} --argv0 "$0"'
             f" --library-path {shlex.quote(libraries)}"
-            f' {shlex.quote(str(final / program))} "$@"\n'
+            f' {shlex.quote(str(final / program))} "$@"\n',
+            encoding="utf-8",
         )
         script.chmod(0o755)
     for link in ("share", "lib/mysql"):
@@ -218,7 +219,7 @@ def _write_programs(bundle: Bundle, temporary: Path, folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked(path: Path, about: str) -> Iterator[None]:
-    with path.open("w") as file:
+    with path.open("wb") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -35,7 +35,7 @@ def write(logs: Path, seed: str, now: datetime | None = None) -> None:
             wrong.append(_line(late, "error", "request", code=code, message=message))
         moment += EVERY
     for name, lines in (("app.log.1", said), ("app-error.log.1", wrong)):
-        (logs / name).write_text("".join(f"{line}\n" for line in lines))
+        (logs / name).write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         os.utime(logs / name, (moment.timestamp(), moment.timestamp()))
 
 

@@ -51,7 +51,7 @@ def install(
     return subprocess.run(
         [*command, "--quiet"],
         check=False,
-        text=True,
+        encoding="utf-8",
         stderr=subprocess.PIPE,
         env=os.environ | environment,
     )
@@ -62,7 +62,9 @@ def _told(
 ) -> subprocess.CompletedProcess[str]:
     """Run pip and say how far it is: on a terminal in one line, elsewhere now and then."""
     seen, terminal = 0, sys.stderr.isatty()
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as pip:
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, encoding="utf-8", env=environment
+    ) as pip:
         for line in pip.stdout or ():
             if line.startswith("Ignoring "):
                 packages -= 1
@@ -81,7 +83,7 @@ def _told(
 
 def _packages(lock: Path) -> int:
     """Return how many packages a lock lists; pip ignores those for other systems."""
-    return sum(line[:1].isalnum() for line in lock.read_text().splitlines())
+    return sum(line[:1].isalnum() for line in lock.read_text(encoding="utf-8").splitlines())
 
 
 def _authorities(base: Path) -> Path:
@@ -90,6 +92,8 @@ def _authorities(base: Path) -> Path:
     if not bundle.exists():
         certificates = sorted((base / "root/usr/share/ca-certificates").rglob("*.crt"))
         temporary = bundle.with_suffix(f".{os.getpid()}")
-        temporary.write_text("".join(path.read_text() for path in certificates))
+        temporary.write_text(
+            "".join(path.read_text(encoding="utf-8") for path in certificates), encoding="utf-8"
+        )
         temporary.rename(bundle)
     return bundle

@@ -24,20 +24,20 @@ def free_port(owner: Path) -> int:
     """Return a loopback port that nobody listens on, for what lives in the folder `owner`."""
     notes = cache() / "ports"
     notes.mkdir(parents=True, exist_ok=True)
-    with (notes / "lock").open("w") as lock:
+    with (notes / "lock").open("wb") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         taken = {int(note.name) for note in notes.glob("[0-9]*") if _holds(note)}
         for _ in range(200):
             port = random.SystemRandom().choice(PORTS)
             if port not in taken and _unused(port):
-                (notes / str(port)).write_text(str(owner.absolute()))
+                (notes / str(port)).write_text(str(owner.absolute()), encoding="utf-8")
                 return port
     raise StartFailed(f"no free port from {PORTS[0]} to {PORTS[-1]} on 127.0.0.1")
 
 
 def _holds(note: Path) -> bool:
     """Whether a note's owner is there still; the note of one that is not goes."""
-    if Path(note.read_text()).exists():
+    if Path(note.read_text(encoding="utf-8")).exists():
         return True
     note.unlink()
     return False

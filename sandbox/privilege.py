@@ -32,12 +32,15 @@ def for_sshd(programs: SshPrograms, folder: Path) -> Mapping[str, str]:
         return {}
     with _locked():
         note = {"folder": str(folder), "owner": asdict(this_process())}
-        _note(folder).write_text(json.dumps(note))
+        _note(folder).write_text(json.dumps(note), encoding="utf-8")
     if not programs.accounts:
         return {}
     passwd = folder / "passwd"
     entry = f"sshd:x:65534:65534::{RUN}:/usr/sbin/nologin\n"
-    passwd.write_text(Path("/etc/passwd").read_text().rstrip("\n") + "\n" + entry)
+    passwd.write_text(
+        Path("/etc/passwd").read_text(encoding="utf-8").rstrip("\n") + "\n" + entry,
+        encoding="utf-8",
+    )
     return {
         "LD_PRELOAD": str(programs.accounts),
         "NSS_WRAPPER_PASSWD": str(passwd),
@@ -69,7 +72,7 @@ def _note(folder: Path) -> Path:
 
 def _in_use(note: Path) -> bool:
     """Say whether the sandbox of a note lives: its sshd, or the one that is just starting it."""
-    content = json.loads(note.read_text())
+    content = json.loads(note.read_text(encoding="utf-8"))
     sshd = recorded(Path(content["folder"]))
     if sshd is None:
         return Process(**content["owner"]).alive()

@@ -80,7 +80,7 @@ def spawn(
 
 def record(process: Process, folder: Path) -> None:
     """Note in `folder` that `process` is at work there."""
-    (folder / "process.json").write_text(json.dumps(asdict(process)))
+    (folder / "process.json").write_text(json.dumps(asdict(process)), encoding="utf-8")
 
 
 def this_process() -> Process:
@@ -91,7 +91,7 @@ def this_process() -> Process:
 def recorded(folder: Path) -> Process | None:
     """Return the process that was last noted in `folder`."""
     try:
-        return Process(**json.loads((folder / "process.json").read_text()))
+        return Process(**json.loads((folder / "process.json").read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError):
         return None
 
@@ -149,7 +149,7 @@ def wait_until(condition: Callable[[], bool], seconds: float) -> bool:
 def tail(path: Path, lines: int = 8) -> str:
     """Return the last lines of a log, for a message."""
     try:
-        text = path.read_text(errors="replace")
+        text = path.read_text(errors="replace", encoding="utf-8")
     except OSError:
         return ""
     return "\n".join(text.splitlines()[-lines:])
@@ -183,6 +183,6 @@ def _started(pid: int) -> str | None:
         ended = fields[0] == "X" or (fields[0] == "Z" and int(fields[17]) <= 1)
         return None if ended else fields[19]
     done = subprocess.run(
-        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, encoding="utf-8", check=False
     )
     return done.stdout.strip() or None

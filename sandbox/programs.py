@@ -129,7 +129,8 @@ def _unpacked_git() -> Path:
             "#!/bin/sh\n"
             f"export GIT_EXEC_PATH={shlex.quote(str(base / 'lib' / 'git-core'))}\n"
             f"export GIT_TEMPLATE_DIR={shlex.quote(str(base / 'share' / 'git-core/templates'))}\n"
-            f'exec {shlex.quote(str(base / "bin" / "git"))} "$@"\n'
+            f'exec {shlex.quote(str(base / "bin" / "git"))} "$@"\n',
+            encoding="utf-8",
         )
         new.chmod(0o755)
         new.rename(script)
@@ -180,7 +181,7 @@ def _version(program: Path) -> str:
         [program, "--no-defaults", "--version"],
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:

@@ -95,7 +95,7 @@ def git(*words: str | Path) -> str:
         env=os.environ | GIT,
         stdin=subprocess.DEVNULL,
         capture_output=True,
-        text=True,
+        encoding="utf-8",
         check=False,
     )
     if done.returncode != 0:
@@ -127,12 +127,15 @@ def _lay(tree: Path, release: Release) -> None:
     for folder in release.without:
         shutil.rmtree(tree / folder)
     for name, text, instead in release.edits:
-        before = (tree / name).read_text()
+        before = (tree / name).read_text(encoding="utf-8")
         if before.count(text) != 1:
             raise ValueError(f"{name} of {release.tag}: {text!r} does not stand there once")
-        (tree / name).write_text(before.replace(text, instead))
+        (tree / name).write_text(before.replace(text, instead), encoding="utf-8")
     about = tree / "backend" / "release.json"
-    about.write_text(json.dumps(json.loads(about.read_text()) | {"release": release.tag}) + "\n")
+    about.write_text(
+        json.dumps(json.loads(about.read_text(encoding="utf-8")) | {"release": release.tag}) + "\n",
+        encoding="utf-8",
+    )
 
 
 def _files(folder: Path) -> Iterator[Path]:

@@ -152,7 +152,7 @@ class Sandbox:
         `overrides` is merged into the environment, such as
         `{"policy": {"confirm": "plan"}, "health": None}`.
         """
-        path.write_text(inventory_text(self.root, overrides or {}))
+        path.write_text(inventory_text(self.root, overrides or {}), encoding="utf-8")
         return path
 
     # The database
@@ -169,7 +169,7 @@ class Sandbox:
 
     def password(self, account: str) -> str:
         """Return the password of `root`, `migrator` or `app`."""
-        return (self.root / f"{account}.password").read_text().strip()
+        return (self.root / f"{account}.password").read_text(encoding="utf-8").strip()
 
     def root_connection(self, database: str | None = "vaulteer") -> Connection[Cursor]:
         """Connect as the server's root; for tests and for looking, not for the runbook."""

@@ -7,6 +7,7 @@ import tempfile
 import traceback
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import TextIOWrapper
 from pathlib import Path
 
 from runbook.errors import (
@@ -54,7 +55,9 @@ def exit_status(outcome: Outcome, error: RunbookError | None) -> int:
 
 
 def print_document(text: str) -> None:
-    """Print a command's JSON document; where nobody takes it, that is all right."""
+    """Print a command's JSON document or page; where nobody takes it, that is all right."""
+    if isinstance(sys.stdout, TextIOWrapper):  # whatever the locale: JSON and our pages are UTF-8
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     try:
         print(text, flush=True)
     except OSError as lost:
@@ -82,7 +85,7 @@ def _keep(file: Callable[[], Path], text: str) -> Path | None:
     try:
         path = file()
         path.touch(mode=0o600)
-        path.write_text(text)
+        path.write_text(text, encoding="utf-8")
     except OSError:
         return None
     return path

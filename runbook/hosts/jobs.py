@@ -189,4 +189,8 @@ def part(name: str) -> str:
 def parts() -> dict[str, str]:
     """Return the content of every file in `scripts/`, by its name."""
     folder = files("runbook.hosts") / "scripts"
-    return {file.name: file.read_text() for file in folder.iterdir() if file.name.endswith(".sh")}
+    return {
+        file.name: file.read_text(encoding="utf-8")
+        for file in folder.iterdir()
+        if file.name.endswith(".sh")
+    }

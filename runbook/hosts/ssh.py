@@ -110,7 +110,7 @@ def _why(error: Exception) -> str:
 
 def _connection(environment: Environment, host: Host) -> fabric.Connection:
     config = (
-        fabric.Config(ssh_config=paramiko.SSHConfig.from_path(str(host.ssh_config)))
+        fabric.Config(ssh_config=paramiko.SSHConfig.from_text(host.ssh_config.read_text("utf-8")))
         if host.ssh_config
         else fabric.Config()
     )

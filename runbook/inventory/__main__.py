@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from io import TextIOWrapper
 
 from runbook.inventory.reference import reference, schema_text
 
@@ -14,6 +15,8 @@ def main(words: list[str]) -> int:
     if len(words) != 1 or words[0] not in PRINTED:
         sys.stderr.write(f"usage: python -m runbook.inventory {'|'.join(PRINTED)}\n")
         return 2
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")  # as the files that it is kept in
     sys.stdout.write(PRINTED[words[0]]())
     return 0
 

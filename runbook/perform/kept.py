@@ -31,7 +31,7 @@ class Kept:
         """
         path = self._folder / FILE
         try:
-            return saved.read(path.read_text())
+            return saved.read(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (OSError, ValueError) as error:
@@ -48,7 +48,8 @@ class Kept:
         """
         new = self._folder / f"{FILE}.new"
         try:
-            with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -151,7 +151,7 @@ def _authority(environment: Environment) -> str:
     if tls is None or tls.ca is None:
         return ""
     try:
-        blocks = CERTIFICATE.findall(tls.ca.read_text())
+        blocks = CERTIFICATE.findall(tls.ca.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{tls.ca}: the certificate authority cannot be read ({error})",

@@ -6,8 +6,6 @@ import contextlib
 import hashlib
 import os
 import stat
-import sys
-from io import TextIOWrapper
 from pathlib import Path
 
 from runbook import inventory
@@ -60,8 +58,6 @@ def main(
         document.run, document.journal = journal.stem, str(journal)
         text, headline = _report(journal, markdown=markdown)
         if to_output:
-            if isinstance(sys.stdout, TextIOWrapper):
-                sys.stdout.reconfigure(encoding="utf-8")  # the page says so of itself
             print_document(text.removesuffix("\n"))
             return Outcome.OK
         name = f"{journal.stem}.{'md' if markdown else 'html'}"

@@ -46,7 +46,7 @@ class Source:
 def page(run: Run, source: Source) -> str:
     """Return the page. Every value is escaped by the template's engine."""
     return _template().render(
-        css=Markup((HERE / "page.css").read_text()),  # noqa: S704 - our own file
+        css=Markup((HERE / "page.css").read_text(encoding="utf-8")),  # noqa: S704 - our own file
         run=run,
         source=source,
         verdict=verdict(run),

@@ -54,7 +54,7 @@ class Courier:
         path = filter(None, (folder, os.environ.get("PYTHONPATH")))
         # A session of its own: Ctrl-C at the terminal is not for a notice.
         self._process = subprocess.Popen(
-            [sys.executable, "-m", __name__],
+            [sys.executable, "-X", "utf8", "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
