@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 UNITS = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
@@ -26,6 +28,11 @@ def age(seconds: float) -> str:
         return f"{hours} h {minutes} min" if minutes else f"{hours} h"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def iso(seconds: float) -> str:
+    """Return a time, in seconds since 1970, as it is told, such as 2025-12-17T10:00:05Z."""
+    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def counted(count: int, noun: str) -> str:

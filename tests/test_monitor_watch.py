@@ -17,7 +17,8 @@ from runbook.monitor.lines import Severity
 from runbook.monitor.replies import Taken
 from runbook.monitor.saved import Mark, Saved
 from runbook.monitor.verdict import verdict
-from runbook.monitor.watch import MINUTE, Watch, iso
+from runbook.monitor.watch import MINUTE, Watch
+from runbook.units import iso
 
 MOMENT = 1_765_965_600.0
 HOUR = 60

@@ -32,6 +32,7 @@ from tests.inventories import GOOD, mistakes_in, write
 from tests.journals import PLAN, START
 from tests.searching import searching
 from tests.support import DOCUMENT, bench
+from tests.watching import AUDIT, folder_of, insert, watched
 
 TOKEN = "t0k3n-of-the-chat"
 
@@ -227,6 +228,62 @@ def test_a_run_tells_and_its_url_is_nowhere(mariadb: Sandbox, tmp_path: Path, ch
     assert len(texts) >= 2
     assert all(TOKEN not in text for text in (ran.said, *texts))
     assert "fails was not told of the start" in (tmp_path / "page.html").read_text()
+
+
+def test_what_the_watch_finds_is_told_once(mariadb: Sandbox, tmp_path: Path, chat: Chat) -> None:
+    """Findings, an overdue scan and one that fails are alerts for document, chat and report."""
+    on_call = recipient(tmp_path, "on-call", chat.url)
+    notify = {"on-call": {"url": {"file": str(on_call.url.file)}, "events": ["failure", "alert"]}}
+    place = watched(mariadb, tmp_path, notify=notify)
+    insert(mariadb, *range(1, 20))
+
+    def alerts(*about: str, status: int = 1, **options: Any) -> list[str]:
+        """Run the watch, of which on-call is told `about`; return its alerts, each with advice."""
+        chat.heard.clear()
+        ran = place.run("watch", **options)
+        assert ran.status == status, ran.why
+        told = sorted((n["recipient"], n["about"], n["failure"]) for n in ran.document["notices"])
+        assert told == [("on-call", each, "") for each in about]
+        rows = ran.document["alerts"]
+        assert all(row["where"] == "app2" and row["advice"] for row in rows)
+        return [f"{row['what']}: {row['detail']}" for row in rows]
+
+    assert alerts(once=True, status=0) == []
+    mariadb.query(f"UPDATE {AUDIT} SET reason = 'x' WHERE id = 3")
+    found = "the watch alerts: alert: 1 findings: 1 changed"
+    assert alerts("alert", once=True) == [found]
+    (heard,) = chat.heard
+    assert (heard["title"], heard["type"]) == ("test: the watch alerts at app2", "warning")
+    assert heard["message"].startswith("alert: 1 findings: 1 changed\ninvoke watch --env=test")
+    (said,) = alerts("alert")
+    assert said == "the watch alerts: 0 min ago, alert: 1 findings: 1 changed"
+    mariadb.query(f"UPDATE {AUDIT} SET reason = 'y' WHERE id = 3")
+    (said,) = alerts("alert", "failure", accept=True)
+    assert "nothing was accepted" in said
+    assert chat.said == [
+        ("test: the watch alerts at app2", "warning"),
+        ("test: watch has ended: failed", "failure"),
+    ]
+    assert alerts("alert", once=True) == [found]
+
+    ran = folder_of(place) / "ran"
+    ran.write_text(f"{int(ran.read_text()) - 1861}\n")
+    (said,) = alerts("alert")
+    assert "one is due every 15 min" in said
+    mariadb.kill_database()
+    try:
+        (said,) = alerts("alert", once=True)
+        with place.start("watch", "--env=test", "--once") as typed:
+            out, _ = typed.communicate(timeout=60)
+    finally:
+        mariadb.restart_database()
+    assert said.startswith("the watch cannot tell: failed: the database could not be asked")
+    lines = [line for line in out.splitlines() if line.startswith(("alert", "failed   watch"))]
+    assert ["could not be asked" in line for line in lines] == [True, False]
+    assert typed.returncode == 1
+    report.main("test", tmp_path, output=str(tmp_path / "page.html"))
+    page = (tmp_path / "page.html").read_text(encoding="utf-8")
+    assert "app2: the watch cannot tell: failed" in page
 
 
 def test_nobody_is_kept_out_while_a_notice_is_waited_for(

@@ -133,8 +133,8 @@ def with_crontab(sandbox: Sandbox) -> Iterator[Path]:
         table.unlink(missing_ok=True)
 
 
-def watched(sandbox: Sandbox, folder: Path, **more: object) -> Bench:
-    """Return a bench whose inventory has a watch on app2."""
+def watched(sandbox: Sandbox, folder: Path, *, notify: Any = None, **more: object) -> Bench:
+    """Return a bench whose inventory has a watch on app2, and whom `notify` names."""
     migrate(sandbox)
     own = folder / "with space and 100%"
     own.mkdir(parents=True)
@@ -147,7 +147,7 @@ def watched(sandbox: Sandbox, folder: Path, **more: object) -> Bench:
         "alert": f"cat >> {folder}/alerts",
         **more,
     }
-    return bench(sandbox, folder, watch=watch)
+    return bench(sandbox, folder, watch=watch, notify=notify or {})
 
 
 def folder_of(place: Bench) -> Path:

@@ -10,8 +10,8 @@ from runbook.events import CheckRow
 from runbook.monitor.series import Series, Spike
 from runbook.monitor.spikes import delay
 from runbook.monitor.usual import HOUR
-from runbook.monitor.watch import MINUTE, Followed, Watch, iso, most_frequent
-from runbook.units import age
+from runbook.monitor.watch import MINUTE, Followed, Watch, most_frequent
+from runbook.units import age, iso
 
 CALM = 60.0
 """Minutes without a spike at the end of a watch that make it calm, or its last quarter."""

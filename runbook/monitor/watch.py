@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 from runbook.application import Monitor
 from runbook.events import Alert, Measured, Rate
@@ -17,7 +16,7 @@ from runbook.monitor.lines import Severity
 from runbook.monitor.replies import Taken
 from runbook.monitor.series import Series, Spike
 from runbook.monitor.usual import HOUR
-from runbook.units import age
+from runbook.units import age, iso
 
 MINUTE = 60
 NAMES = {Severity.ERROR: "errors", Severity.WARNING: "warnings"}
@@ -240,11 +239,6 @@ class Watch:
                     for spike in series.spikes
                 )
                 yield Rate(f"{log.host} {log.log} {name}", series.counts[minute], usual, high)
-
-
-def iso(seconds: float) -> str:
-    """Return a time as it is told, such as 2025-12-17T10:00:05Z."""
-    return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
 def _spike(spike: Spike) -> str:

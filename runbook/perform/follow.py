@@ -12,13 +12,13 @@ from runbook.errors import Interrupted, Outcome, RunbookError
 from runbook.events import Measured
 from runbook.monitor import saved
 from runbook.monitor.verdict import Verdict, verdict
-from runbook.monitor.watch import MINUTE, Watch, iso
+from runbook.monitor.watch import MINUTE, Watch
 from runbook.perform import kept
 from runbook.perform.following import Following, adapted, begin
 from runbook.perform.kept import Kept
 from runbook.perform.run import Result, Run
 from runbook.plan.steps import Follow
-from runbook.units import age
+from runbook.units import age, iso
 
 TICK = 0.5
 TOLD_EVERY = 2.0

@@ -10,12 +10,12 @@ from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
 from runbook.monitor import asking, sources
 from runbook.monitor.of_file import FileSource
-from runbook.monitor.watch import OFF, iso
+from runbook.monitor.watch import OFF
 from runbook.options import Options
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.steps import Feed, Follow
 from runbook.site import Site
-from runbook.units import age, counted, size
+from runbook.units import age, counted, iso, size
 
 PHASE = "monitor"
 MISSING = """\

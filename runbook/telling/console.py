@@ -78,6 +78,7 @@ class Console:
         self._rich = Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
         self.asking = False
         self._far = (0, "")
+        self._alerted = ""
         self._streamed: deque[str] = deque(maxlen=TAIL)
         self._live: Progress | Live | None = None
         self._chart: Chart | None = None
@@ -152,6 +153,7 @@ class Console:
                 self.say(f"{render.head(event.plan)} · run {event.run}", "bold")
             case StepStarted():
                 self._streamed.clear()
+                self._alerted = ""
                 self._start(
                     f"{event.step.phase}  {event.step.where}: {event.step.title}",
                     chart=isinstance(event.step, Follow),
@@ -235,6 +237,7 @@ class Console:
             self._rich.print(Text(f"  | {line}", style="dim"))
 
     def _alert(self, event: Alert) -> None:
+        self._alerted = event.detail
         advice = f" → {event.advice}" if event.advice else ""
         word = "over" if event.over else "alert"
         self._word(word, f"{event.at} {event.where}: {event.what}: {event.detail}{advice}")
@@ -243,7 +246,8 @@ class Console:
         self.stop()
         self._recap.append(event)
         step = event.step
-        detail = f" · {event.detail}" if event.detail else ""
+        told = self._alerted and event.detail.endswith(self._alerted)  # just now, by its alert
+        detail = f" · {event.detail}" if event.detail and not told else ""
         took = f" · {event.seconds:.1f} s" if event.seconds >= 0.1 else ""
         if event.outcome in CUT_SHORT and self._far[0] == event.number:
             took = f" · after {self._far[1]}{took}"
