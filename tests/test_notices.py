@@ -193,6 +193,19 @@ def test_a_refusal_is_told_and_a_mistyped_command_is_not(tmp_path: Path, chat: C
     assert heard["message"] == "a lock is held\nWait."
 
 
+def test_a_plan_that_changes_something_says_who_will_be_told(tmp_path: Path, chat: Chat) -> None:
+    """A note names each recipient and occasion, no URL; it is no part of what is approved."""
+    both = (
+        recipient(tmp_path, "on-call", chat.url, Occasion.FAILURE, Occasion.ALERT),
+        recipient(tmp_path, "release-chat", chat.url),
+    )
+    (note,) = notices.notes(telling(*both), PLAN)
+    assert note == "tells on-call of failure, alert; release-chat of start, end, failure, alert"
+    assert replace(PLAN, notes=(note,)).digest == PLAN.digest
+    assert notices.notes(telling(*both), replace(PLAN, steps=())) == ()
+    assert notices.notes(telling(), PLAN) == ()
+
+
 def test_without_recipients_no_process_is_started(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where nobody is to be told, nothing is begun."""
     monkeypatch.setattr(subprocess, "Popen", None)
@@ -211,7 +224,11 @@ def test_a_run_tells_and_its_url_is_nowhere(mariadb: Sandbox, tmp_path: Path, ch
             for each in (works, fails)
         },
     )
-    ran = place.run("migrate")
+    preview = place.run("migrate", dry_run=True)
+    (note,) = (each for each in preview.document["notes"] if each.startswith("tells"))
+    assert note == "tells fails of start, failure, end; works of start, failure, end"
+    assert TOKEN not in preview.said
+    ran = place.run("migrate", plan=preview.document["plan"])
     assert ran.status == 0
     went = {(n["recipient"], n["about"]): n["failure"] for n in ran.document["notices"]}
     assert went.keys() == {(r, a) for r in ("works", "fails") for a in ("start", "end")}

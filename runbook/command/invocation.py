@@ -19,9 +19,9 @@ from runbook.plan.gate import Gate
 from runbook.plan.plan import Plan
 from runbook.plan.steps import Step
 from runbook.site import Site
+from runbook.telling import notices
 from runbook.telling.console import Console
 from runbook.telling.document import Document
-from runbook.telling.notices import Notices
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Invocation:
                 return self._execute(self._confirmed(writer), lambda: writer, later)
         except RunbookError as error:
             if locks and not error.told and not self.console.interactive:
-                notices = Notices(environment, fan_out((self.document, self.console)))
-                notices.refused(self.phase.name, error)
-                notices.close()
+                told = notices.Notices(environment, fan_out((self.document, self.console)))
+                told.refused(self.phase.name, error)
+                told.close()
             raise
 
     def _preview(self) -> Outcome:
@@ -104,9 +104,9 @@ class Invocation:
         typed = f"invoke {plan.phase} --env={environment.name}{self.options.flags}"
 
         def whole(steps: tuple[Step, ...]) -> Plan:
-            notes = (*plan.notes, *self._gate.notes(replace(plan, steps=steps)))
-            command = plan.command or typed
-            bare = replace(plan, steps=steps, instead=(), command=command, notes=notes)
+            bare = replace(plan, steps=steps, instead=(), command=plan.command or typed)
+            more = (*self._gate.notes(bare), *notices.notes(environment, bare))
+            bare = replace(bare, notes=(*plan.notes, *more))
             return replace(bare, session=writer_session(environment)) if bare.pending else bare
 
         planned, instead = whole(plan.steps), whole(plan.instead)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from runbook.environment import Environment, Occasion
 from runbook.errors import Outcome, RunbookError, UsageError
 from runbook.events import Alert, Event, Notified, RunFinished, RunStarted
+from runbook.plan.plan import Plan
 from runbook.telling.courier import Courier, Message
 from runbook.units import age
 
@@ -87,6 +88,14 @@ class Notices:
             if failure is not None:
                 self._under_way.remove(courier)
                 self._tell(Notified(courier.recipient.name, courier.about, failure))
+
+
+def notes(environment: Environment, plan: Plan) -> tuple[str, ...]:
+    """Return who will be told of what, before a plan runs that changes something."""
+    if not environment.notify or not plan.pending:
+        return ()
+    said = (f"{each.name} of {', '.join(each.on)}" for each in environment.notify)
+    return (f"tells {'; '.join(said)}",)
 
 
 def started(event: RunStarted) -> Message:
