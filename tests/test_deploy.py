@@ -84,6 +84,34 @@ def test_a_release_that_does_not_get_well_is_put_back_from_the_canary(
     assert bad != old
 
 
+def test_a_release_is_put_back_by_the_command_that_the_inventory_names(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """With deploy.rollback that one command puts back, and the preview shows it filled in."""
+    command = (
+        "echo {release} {previous} >>{folder}/put-back;"
+        " ln -sfn releases/{previous} {folder}/current &&"
+        f" {tmp_path}/app-ctl restart {{folder}}"
+    )
+    with running(mariadb, tmp_path, deploy={"rollback": command}) as place:
+        (old, _), bad = runs(place), place.release(ILL)
+        preview = deployed(place, dry_run=True)
+        planned = [s for s in preview.document["planned"] if s["rescues"] and s["where"] == "app1"]
+        (back,) = (step["text"] for step in planned if step["title"].startswith("put back"))
+        folder = place.folder("app1")
+        assert f"echo {bad} {old} >>{folder}/put-back; ln -sfn releases/{old} {folder}/" in back
+        with place.bench.start("deploy", "--env=test", "--release=main", "--dry-run") as process:
+            shown, _ = process.communicate(timeout=60)
+        assert f"rescue app1: put back {old[:12]}" in shown
+        assert f"      | echo {bad} {old} >>{folder}/put-back" in shown
+        ran = deployed(place, plan=preview.document["plan"])
+        assert (ran.status, ran.document["outcome"]) == (1, "failed")
+        assert runs(place) == [old, old]
+        assert (folder / "put-back").read_text() == f"{bad} {old}\n"
+        assert [place.restarts(host) for host in APPS] == [2, 0]
+        assert f"what runs where: app1, app2: {old}" in ran.document["advice"]
+
+
 @pytest.mark.wide
 def test_well_for_a_moment_is_not_well(mariadb: Sandbox, tmp_path: Path) -> None:
     """A release whose health breaks off before it was steady is put back."""
