@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from runbook import site as sites
 from runbook.errors import UsageError
 from runbook.inventory import load
 from runbook.phases import triggers
+from runbook.plan.plan import Level
 from runbook.sql import proofs
 from runbook.sql.change import read
 from sandbox.processes import wait_until
@@ -51,6 +53,34 @@ def test_what_server_or_account_cannot_do_is_refused_before(place: Bench, tmp_pa
     sandbox.query("REVOKE TRIGGER ON vaulteer.event_attendance_audit FROM 'migrator'@'%'")
     with sites.opened(load(tmp_path / "inventory.yaml").environment("test")) as site:
         assert not triggers.look(site).visible
+
+
+@pytest.mark.parametrize("text", ["SIGNALS SQLSTATE '45000'", "DO 0"], ids=["unknown", "ignored"])
+def test_a_server_without_signal_is_refused(
+    maria: Bench, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where SIGNAL is no SQL, or raises nothing, no trigger is made, and a watch is advised."""
+    monkeypatch.setattr(triggers, "SIGNAL", text)
+    said = refused(maria.run("triggers"))
+    assert "SIGNAL: this server does not know SIGNAL, or something in front of it" in said
+    assert "invoke watch --env=test --install" in said
+    assert standing(maria) == []
+
+
+def test_what_signal_is_needed_for_is_only_to_make_triggers(maria: Bench) -> None:
+    """Facts without SIGNAL refuse triggers that are missing, not those that stand already."""
+    environment = load(maria.folder / "inventory.yaml").environment("test")
+
+    def refusals() -> list[str]:
+        with sites.opened(environment) as site:
+            facts = triggers.look(site)
+        assert facts.signals
+        rows = triggers.findings(environment, replace(facts, signals=False))
+        return [row.what for row in rows if row.level is Level.REFUSED]
+
+    assert refusals() == ["SIGNAL"]
+    assert maria.run("triggers").status == 0
+    assert refusals() == []
 
 
 def test_a_table_that_cannot_roll_back_is_never_tried_on(maria: Bench) -> None:
