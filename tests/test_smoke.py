@@ -57,6 +57,29 @@ def test_integration_tests_pass_and_leave_nothing(sandbox: Sandbox, tmp_path: Pa
     assert sandbox.query("SELECT COUNT(*) FROM vaulteer.event_attendance_audit") == [(0,)]
 
 
+def test_every_integration_test_of_the_application_passes(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Both files, as jest finds them: who is checked in and corrected, and that all or nothing."""
+    mariadb.start_application("v1.1.0")
+    here = place(
+        mariadb, tmp_path, 'cd "$APP_HOME/current" && npx jest -i --json --outputFile={report}'
+    )
+    assert here.run("migrate").status == 0
+    ran = here.run("smoke")
+    (step,) = ran.document["steps"]
+    assert (ran.status, step["detail"]) == (0, "10 passed"), ran.why
+    report = json.loads((tmp_path / "app1" / "tests" / "report").read_text(encoding="utf-8"))
+    names = {
+        Path(file["name"]).name.split(".")[1]: {each["title"] for each in file["assertionResults"]}
+        for file in report["testResults"]
+    }
+    assert {file: len(tests) for file, tests in names.items()} == {
+        "attendance": 4,
+        "autoAbsence": 6,
+    }
+    assert "nothing is changed when the audit row cannot be written" in names["attendance"]
+    assert mariadb.query("SELECT COUNT(*) FROM vaulteer.event_attendance_audit") == [(0,)]
+
+
 def test_failures_of_the_application_are_named_last(mariadb: Sandbox, tmp_path: Path) -> None:
     """A release that audits nothing fails its tests: which ones, and how, ends the output."""
     mariadb.start_application("v1.2.0-unaudited")
