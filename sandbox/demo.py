@@ -17,9 +17,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 ROOT = PROJECT / ".sandbox"
 LEDGER = "runbook_ledger"
 
-WINDOW = "run --env=sandbox --release=main --triggers"
+ANSWER = '--answer="coordinated: ada (product), ben (on-call)"'
+"""A person is asked at the terminal; who types nothing while it runs answers beforehand."""
+WINDOW = f"run --env=sandbox --release=main --triggers {ANSWER}"
 FOLLOWED = f"{WINDOW} --hours=0.01"
-BARE = "run --env=sandbox"
+BARE = f"run --env=sandbox {ANSWER}"
 """Where Node or its packages cannot be had, there is no application to deploy and to try."""
 WITHOUT = ("smoke", "validate")
 UNDO = (

@@ -35,6 +35,8 @@ def test_the_demo_holds_what_it_shows(tmp_path: Path) -> None:
         end(tmp_path / ".sandbox")
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     for said in (
+        '--answer="coordinated: ',
+        "coordinated · ada (product), ben (on-call)",
         "safe to close the window",
         "every table and view equals the one before, byte for byte",
         "the sandbox is down",

@@ -42,6 +42,21 @@ def test_shipped_production_teaches_the_strict_case() -> None:
     assert load(SHIPPED).environment("staging").policy.confirm is Confirm.PROMPT
 
 
+def test_shipped_windows_ask_what_only_a_person_can_do() -> None:
+    """The written runbook's manual steps are asked, each before the phase that has to wait."""
+    shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["environments"]
+    asked = load(SHIPPED).environment("production").manual
+    assert {step.name: step.before for step in asked} == {
+        "coordinated": "backup",
+        "snapshot": "migrate",
+    }
+    assert "product owner and on-call" in asked[0].ask
+    assert "snapshot" in asked[1].ask
+    assert {name: step["before"] for name, step in shipped["sandbox"]["manual"].items()} == {
+        "coordinated": "backup"
+    }
+
+
 def test_shipped_sandbox_reads_what_the_sandbox_writes(tmp_path: Path) -> None:
     """Port and password come from the sandbox's files; without them the advice says how."""
     path = write(tmp_path, SHIPPED.read_text())
