@@ -1,4 +1,4 @@
-"""What the operator sees: the only import of rich.
+"""What the operator sees of a run, as it goes.
 
 A terminal gets a live line for the step in hand; anything else gets plain
 lines. Long steps report every few seconds.
@@ -13,9 +13,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from io import TextIOWrapper
 
-from rich.live import Live
-from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
 from runbook.environment import Environment
@@ -37,7 +35,7 @@ from runbook.events import (
 from runbook.plan.plan import Level, Plan
 from runbook.plan.steps import Follow
 from runbook.telling import render
-from runbook.telling.chart import Chart
+from runbook.telling.live import Bottom
 from runbook.telling.terminal import Terminal
 from runbook.units import age, size
 
@@ -61,9 +59,6 @@ PLAIN_EVERY, PLAIN_RARELY = 5.0, 600.0
 """Seconds between two plain lines of a long step: the longer it takes, the fewer."""
 TAIL = 20
 CUT_SHORT = {Outcome.FAILED, Outcome.UNKNOWN, Outcome.STOPPED}
-_SHORTENED = Column(ratio=1, no_wrap=True, overflow="ellipsis")
-_WHOLE = Column(no_wrap=True)
-"""Of a live line that does not fit, the title gives way, not how far it is."""
 
 
 class Console:
@@ -80,8 +75,7 @@ class Console:
         self._far = (0, "")
         self._alerted = ""
         self._streamed: deque[str] = deque(maxlen=TAIL)
-        self._live: Progress | Live | None = None
-        self._chart: Chart | None = None
+        self._bottom = Bottom(self._rich)
         self._began = self._told = 0.0
         self._recap: list[StepFinished] = []
 
@@ -167,8 +161,7 @@ class Console:
             case Alert():
                 self._alert(event)
             case Measured():
-                if self._chart:
-                    self._chart.add(event)
+                self._bottom.add(event)
             case Notified() if event.failure:
                 said = f"{event.recipient} was not told of the {event.about}: {event.failure}"
                 self._word("warning", said)
@@ -187,44 +180,23 @@ class Console:
                 self._beside(Text(line.lead, style), rest)
 
     def _start(self, title: str, *, chart: bool = False) -> None:
-        self.stop()
         self._began = self._told = time.monotonic()
-        if not self._rich.is_terminal or self._rich.quiet:
-            return
-        if chart:
-            self._chart = Chart(title)
-            self._live = Live(self._chart, console=self._rich, refresh_per_second=2, transient=True)
-            self._live.start()
-            return
-        self._live = progress = Progress(
-            SpinnerColumn(),
-            TextColumn("{task.description}", markup=False, table_column=_SHORTENED),
-            TextColumn("{task.fields[note]}", markup=False, style="dim", table_column=_WHOLE),
-            TimeElapsedColumn(table_column=_WHOLE),
-            console=self._rich,
-            transient=True,
-            expand=True,
-        )
-        progress.add_task(title, total=None, note="")
-        self._live.start()
+        self._bottom.start(title, chart=chart)
 
     def stop(self) -> None:
         """End the live line, if there is one."""
-        if self._live:
-            self._live.stop()
-            self._live = None
-        self._chart = None
+        self._bottom.stop()
 
     def _progress(self, event: StepProgress) -> None:
         note = event.note or (measure(event) if event.done else "")
         if event.done:
             self._far = (event.number, measure(replace(event, eta=None)))
         now = time.monotonic()
-        if self._chart:
-            self._chart.note = note
-        elif isinstance(self._live, Progress):
-            self._live.update(self._live.task_ids[0], note=note)
-        elif note and now - self._told > _plain_every(now - self._began):
+        if (
+            not self._bottom.note(note)
+            and note
+            and now - self._told > _plain_every(now - self._began)
+        ):
             self._told = now
             self._word("", f"… {note}")
 
