@@ -17,6 +17,9 @@ from sandbox.processes import StartFailed
 
 SOURCE = Path(__file__).with_name("backend")
 MIGRATIONS = SOURCE.parent.parent / "sql" / "attendance" / "migrate"
+ATTRIBUTES = "backend/release.json export-subst\n"
+"""Its .gitattributes, by which an archive says its commit. No file of `SOURCE`, where it would act
+on an archive of this project as well."""
 FIRST, LATEST = "v1.0.0", "v1.1.1"
 GIT = {
     "GIT_CONFIG_NOSYSTEM": "1",
@@ -80,7 +83,11 @@ RELEASES = (
 
 def repository() -> Path:
     """Return a bare repository with all `RELEASES`, made once. Not to be written to."""
-    parts = [RELEASES, *((path, (SOURCE / path).read_bytes()) for path in _files(SOURCE))]
+    parts = [
+        RELEASES,
+        ATTRIBUTES,
+        *((path, (SOURCE / path).read_bytes()) for path in _files(SOURCE)),
+    ]
     parts += [(path, (MIGRATIONS / path).read_bytes()) for path in _files(MIGRATIONS)]
     key = hashlib.sha256(repr(parts).encode()).hexdigest()[:12]
     return made_once(
@@ -123,6 +130,7 @@ def _lay(tree: Path, release: Release) -> None:
     for path in _files(SOURCE):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_bytes((SOURCE / path).read_bytes())
+    (tree / ".gitattributes").write_text(ATTRIBUTES)
     shutil.copytree(MIGRATIONS, tree / "backend" / "migrations")
     for folder in release.without:
         shutil.rmtree(tree / folder)
