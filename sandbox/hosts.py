@@ -70,6 +70,8 @@ class SshHost:
             MARK: str(self.sandbox),
             HOST: str(self.folder),
             APP_HOME: str(self.folder / "app"),
+            # A host's home is the operator's own, where nothing of ours shall be left.
+            "npm_config_cache": str(self.folder / "npm"),
         }
 
     def known_host(self) -> str:

@@ -114,8 +114,10 @@ def _npm_ci(programs: Node, project: Path, folder: Path, about: str) -> None:
         shutil.copy(project / name, folder)
     path = f"{programs.node.parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}"
     quick = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+    own = folder / ".npm"  # what npm keeps goes here, not into the user's home
+    kept = f"--cache={own}"
     done = subprocess.run(
-        [programs.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *quick],
+        [programs.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *quick, kept],
         cwd=folder,
         env=os.environ | {"PATH": path},
         stdin=subprocess.DEVNULL,
@@ -129,6 +131,7 @@ def _npm_ci(programs: Node, project: Path, folder: Path, about: str) -> None:
         raise Unavailable(
             f"{about}: npm ci, which needs the network this once: {' '.join(said.split())[:300]}"
         )
+    shutil.rmtree(own, ignore_errors=True)
     say(f"installed in {time.monotonic() - started:.1f} s")
 
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from sandbox.packages import PIP, say, unpacked
+from sandbox.packages import PIP, cache, say, unpacked
 
 AUTHORITIES = Path("/etc/ssl/certs/ca-certificates.crt")
 OWN_AUTHORITIES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE")
@@ -44,7 +44,8 @@ def install(
         words = ("-c", RUN_PIP, wheel, authorities)
         if not any(name in os.environ for name in OWN_AUTHORITIES):
             environment = {"PIP_CERT": authorities}
-    always = ("--disable-pip-version-check", "--no-deps", "--require-hashes")
+    kept = f"--cache-dir={cache() / 'pip'}"  # beside what else is ours, not in the user's own
+    always = ("--disable-pip-version-check", "--no-deps", "--require-hashes", kept)
     command = [python, *words, "install", *always, *options, "-r", lock]
     if told:
         return _told(command, os.environ | environment, _packages(lock))

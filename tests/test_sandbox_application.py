@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import stat
+import tarfile
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ ln -sfn releases/{release} current
 app-ctl restart
 """
 CHECK = "require('./jobs/eventCompletionScheduler').runEventCompletionCheck()"
+LEFT_THERE = shutil.ignore_patterns("node_modules", ".jest")
 TEST = "backend/__tests__/eventsController.autoAbsence.integration.test.js"
 
 
@@ -161,6 +164,61 @@ def test_migrations_of_a_release_are_the_shipped_files() -> None:
         for file in MIGRATIONS.iterdir():
             shown = git(tree, "show", f"{release.tag}:backend/migrations/{file.name}")
             assert shown == file.read_text()
+
+
+def test_an_archive_of_this_project_has_the_files_as_they_are(tmp_path: Path) -> None:
+    """A release's archive says its commit; one of the project around it changes none of them."""
+    around = tmp_path / "project"
+    shutil.copytree(SOURCE, around / "sandbox" / SOURCE.name, ignore=LEFT_THERE)
+    git("init", "--quiet", around)
+    git("-C", around, "add", "--all")
+    git("-C", around, "commit", "--quiet", "--message=all of it")
+    files = git("-C", around, "ls-files").split()
+    git("-C", around, "archive", f"--output={tmp_path / 'archive.tar'}", "HEAD")
+    with tarfile.open(tmp_path / "archive.tar") as archive:
+        for name in files:
+            member = archive.extractfile(name)
+            assert member is not None
+            assert member.read() == (around / name).read_bytes(), name
+    tree = f"--git-dir={repository()}"
+    git(tree, "archive", f"--output={tmp_path / 'release.tar'}", "v1.1.0")
+    with tarfile.open(tmp_path / "release.tar") as archive:
+        member = archive.extractfile("backend/release.json")
+        assert member is not None
+        assert json.load(member) == {
+            "release": "v1.1.0",
+            "commit": git(tree, "rev-parse", "v1.1.0").strip(),
+        }
+
+
+def test_npm_leaves_nothing_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What npm caches and logs while it installs is gone with it, and was never in the home."""
+    node.node()  # from our cache, should it be taken from there
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    home.mkdir()
+    named = {"name": "nothing", "version": "1.0.0"}
+    (project / "package.json").write_text(json.dumps(named))
+    lock = named | {"lockfileVersion": 3, "packages": {"": named}}
+    (project / "package-lock.json").write_text(json.dumps(lock))
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("npm_config_cache", raising=False)
+    made = node.modules(project).parent
+    assert made.is_relative_to(tmp_path / "cache")
+    assert {path.name for path in made.iterdir()} <= {
+        "package.json",
+        "package-lock.json",
+        "node_modules",
+    }
+    assert list(home.iterdir()) == []
+
+
+def test_npm_on_a_host_keeps_its_files_in_the_sandbox(mariadb: Sandbox) -> None:
+    """A host's home is the operator's own: what npm logs there goes into the host's folder."""
+    mariadb.start_application()
+    status, output = ssh(mariadb, "app1", "npm config get cache")
+    assert (status, output.strip()) == (0, str(mariadb.root / "app1" / "npm"))
 
 
 def test_the_lock_names_no_registry() -> None:
