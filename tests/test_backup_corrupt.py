@@ -162,12 +162,15 @@ def without_manifest(dump: Dump) -> None:
     dump.manifest.unlink()
 
 
-@pytest.fixture(scope="module")
-def taken(mariadb_server: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> tuple[Dump, str]:
+@pytest.fixture(scope="module", params=["mariadb", pytest.param("mysql", marks=pytest.mark.wide)])
+def taken(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Dump, str]:
     """Take one backup for the whole file; return a copy of it and the folder it was in."""
-    mariadb_server.reset()
+    sandbox: Sandbox = request.getfixturevalue(f"{request.param}_server")
+    sandbox.reset()
     folder = tmp_path_factory.mktemp("taken")
-    with place(mariadb_server, folder) as here:
+    with place(sandbox, folder) as here:
         here.perform(the_job(here))
         (path,) = here.dumps
         (step,) = backup.prepare(here.site, Options()).steps

@@ -18,8 +18,9 @@ from runbook.plan.statements import Chunks, Statement
 from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.dumps import place
-from tests.support import Bench, Ran, lean
+from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
 
+pytestmark = MYSQL_IS_WIDE
 TABLE = "vaulteer.event_participants"
 LEFT = f"SELECT COUNT(*) FROM {TABLE} WHERE attendance_status IS NULL"
 UNFINISHED = (
@@ -30,10 +31,10 @@ OPEN = "SELECT COUNT(*) FROM information_schema.INNODB_TRX"
 
 
 @pytest.fixture
-def filling(mariadb: Sandbox, tmp_path: Path) -> Bench:
+def filling(sandbox: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench whose migration fills 3,000 rows, in several ranges."""
-    mariadb.reset(rows=3000, partial=True)
-    return lean(mariadb, tmp_path, policy={"chunk_time": "1ms"})
+    sandbox.reset(rows=3000, partial=True)
+    return lean(sandbox, tmp_path, policy={"chunk_time": "1ms"})
 
 
 def on_update(sandbox: Sandbox, body: str) -> None:
@@ -89,17 +90,17 @@ def test_a_gap_in_the_keys_costs_nothing(filling: Bench) -> None:
     assert 3 <= len(ranges) <= 6
 
 
-def test_a_table_that_is_empty_by_now_is_filled_at_once(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_a_table_that_is_empty_by_now_is_filled_at_once(sandbox: Sandbox, tmp_path: Path) -> None:
     """Rows that went away between the look and the run leave nothing to do, and no open row."""
-    mariadb.reset(rows=100, partial=True)
-    with place(mariadb, tmp_path) as here:
+    sandbox.reset(rows=100, partial=True)
+    with place(sandbox, tmp_path) as here:
         (fill,) = (s for s in migrate.prepare(here.site, Options()).steps if isinstance(s, Chunks))
-        mariadb.query(f"DELETE FROM {TABLE}")
+        sandbox.query(f"DELETE FROM {TABLE}")
         with here.running() as run:
             run.ledger.open("")
             assert perform(fill, run).outcome is Outcome.OK
-    assert number(mariadb, UNFINISHED) == 0
-    here_too = lean(mariadb, tmp_path).run("migrate")
+    assert number(sandbox, UNFINISHED) == 0
+    here_too = lean(sandbox, tmp_path).run("migrate")
     assert here_too.status == 0
 
 
@@ -145,9 +146,9 @@ def test_a_run_whose_lock_is_lost_stops(filling: Bench) -> None:
     assert filling.run("verify").status == 0
 
 
-def test_what_failed_after_it_happened_is_recorded(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_what_failed_after_it_happened_is_recorded(sandbox: Sandbox, tmp_path: Path) -> None:
     """A DDL that the server did and then reported as failed is in the ledger, so undone as well."""
-    with place(mariadb, tmp_path) as here:
+    with place(sandbox, tmp_path) as here:
         steps = migrate.prepare(here.site, Options()).steps
         add = next(s for s in steps if isinstance(s, Statement) and "attendance_notes" in s.text)
         with here.running() as run:
@@ -160,8 +161,8 @@ def test_what_failed_after_it_happened_is_recorded(mariadb: Sandbox, tmp_path: P
             with pytest.raises(StepFailed, match="error 1030"):
                 statement.perform(add, run, reported_as_failed)
     recorded = "SELECT outcome, added FROM vaulteer.runbook_ledger WHERE entry = 'statement'"
-    assert mariadb.query(recorded) == [("failed", "column:event_participants.attendance_notes")]
-    with place(mariadb, tmp_path) as here:
+    assert sandbox.query(recorded) == [("failed", "column:event_participants.attendance_notes")]
+    with place(sandbox, tmp_path) as here:
         (again,) = (
             s for s in migrate.prepare(here.site, Options()).steps if s.origin == add.origin
         )

@@ -6,30 +6,22 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-import pymysql
-import pymysql.cursors
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.exporting import (
-    exporting,
-    exports,
-)
-from tests.support import Bench
+from tests.exporting import exporting, exports, numbers
+from tests.support import MYSQL_IS_WIDE, Bench
 
-if TYPE_CHECKING:
-    Connection = pymysql.connections.Connection[pymysql.cursors.Cursor]
-from tests.exporting import numbers
+pytestmark = MYSQL_IS_WIDE
 
 
 @pytest.fixture
-def slow(mariadb: Sandbox, tmp_path: Path) -> Bench:
+def slow(sandbox: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench whose export takes a second or more."""
-    numbers(mariadb, "many", 50_000, "SHA2(a.n * 1000 + b.n, 512)")
+    numbers(sandbox, "many", 50_000, "SHA2(a.n * 1000 + b.n, 512)")
     return exporting(
-        mariadb,
+        sandbox,
         tmp_path,
         {"many": "SELECT id, said FROM many"},
         timeouts={"silence": "2s", "connect": "3s"},
@@ -102,11 +94,11 @@ def test_a_database_that_dies_under_it_is_told_as_such(slow: Bench) -> None:
     assert slow.run("export").outcomes == ["changed"]
 
 
-def test_a_folder_that_cannot_be_written_is_named(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_written_is_named(sandbox: Sandbox, tmp_path: Path) -> None:
     """A backup folder that is a file, or below one, fails with its path and what to do."""
     (tmp_path / "file").write_text("")
     place = exporting(
-        mariadb, tmp_path, {"u": "SELECT * FROM users"}, backup={"folder": str(tmp_path / "file")}
+        sandbox, tmp_path, {"u": "SELECT * FROM users"}, backup={"folder": str(tmp_path / "file")}
     )
     ran = place.run("export")
     assert (ran.status, ran.document["outcome"]) == (1, "failed")
@@ -114,7 +106,7 @@ def test_a_folder_that_cannot_be_written_is_named(mariadb: Sandbox, tmp_path: Pa
     assert "room" in ran.document["advice"]
 
 
-def test_a_full_disk_fails_and_leaves_no_export(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_a_full_disk_fails_and_leaves_no_export(sandbox: Sandbox, tmp_path: Path) -> None:
     """Where the disk runs full the export fails, and what was written is removed again."""
     disk = tmp_path / "disk"
     disk.mkdir()
@@ -122,9 +114,9 @@ def test_a_full_disk_fails_and_leaves_no_export(mariadb: Sandbox, tmp_path: Path
     if mounted:
         pytest.skip("no tmpfs can be mounted here")
     try:
-        numbers(mariadb, "many", 20_000, "SHA2(a.n * 1000 + b.n, 512)")
+        numbers(sandbox, "many", 20_000, "SHA2(a.n * 1000 + b.n, 512)")
         place = exporting(
-            mariadb, tmp_path, {"many": "SELECT * FROM many"}, backup={"folder": str(disk)}
+            sandbox, tmp_path, {"many": "SELECT * FROM many"}, backup={"folder": str(disk)}
         )
         ran = place.run("export")
         assert (ran.status, ran.document["outcome"]) == (1, "failed")

@@ -12,17 +12,18 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, Ran, bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, Ran, bench, lean
 
+pytestmark = MYSQL_IS_WIDE
 ROWS = 40_000
 
 
 @pytest.fixture
-def slow(mariadb: Sandbox, tmp_path: Path) -> Bench:
+def slow(sandbox: Sandbox, tmp_path: Path) -> Bench:
     """Return a bench whose migration spends a while in the backfill."""
-    mariadb.reset(rows=ROWS, partial=True)
+    sandbox.reset(rows=ROWS, partial=True)
     return lean(
-        mariadb, tmp_path, policy={"chunk_time": "1ms"}, timeouts={"silence": "2s", "connect": "3s"}
+        sandbox, tmp_path, policy={"chunk_time": "1ms"}, timeouts={"silence": "2s", "connect": "3s"}
     )
 
 
@@ -113,49 +114,49 @@ def test_ctrl_c_stops_between_ranges_and_says_where(slow: Bench) -> None:
 
 
 def test_wrong_password_is_a_refusal_that_does_not_show_it(
-    mariadb: Sandbox, tmp_path: Path
+    sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A password that the server refuses is said so, and appears nowhere."""
     file = tmp_path / "password"
     file.write_text("xyzzy-wrong")
     file.chmod(0o600)
-    place = bench(mariadb, tmp_path, database={"password": {"file": str(file)}})
+    place = bench(sandbox, tmp_path, database={"password": {"file": str(file)}})
     ran = place.run("migrate")
     assert ran.status == 3
     assert "Access denied" in ran.said
     assert "xyzzy" not in ran.said
 
 
-def test_wrong_host_key_is_refused(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_wrong_host_key_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     """A host that shows another key than the known one is not talked to."""
-    known = (mariadb.root / "known_hosts").read_text().splitlines()
+    known = (sandbox.root / "known_hosts").read_text().splitlines()
     keys = [line.split(" ", 1) for line in known]
     swapped = [f"{keys[i][0]} {keys[i - 1][1]}" for i in range(len(keys))]
     file = tmp_path / "known_hosts"
     file.write_text("\n".join(swapped) + "\n")
-    place = bench(mariadb, tmp_path, ssh={"known_hosts": str(file)})
+    place = bench(sandbox, tmp_path, ssh={"known_hosts": str(file)})
     ran = place.run("verify")
     assert ran.status == 3
     assert "host key" in ran.document["message"]
 
 
-def test_unknown_host_key_is_refused(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_unknown_host_key_is_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     """A host whose key nobody has confirmed is not talked to."""
     file = tmp_path / "known_hosts"
     file.touch()
-    place = bench(mariadb, tmp_path, ssh={"known_hosts": str(file)})
+    place = bench(sandbox, tmp_path, ssh={"known_hosts": str(file)})
     ran = place.run("verify")
     assert ran.status == 3
     assert "not known" in ran.document["message"]
 
 
-def test_database_down_is_said(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_database_down_is_said(sandbox: Sandbox, tmp_path: Path) -> None:
     """When nothing listens where the database should be, that is what is said."""
-    place = bench(mariadb, tmp_path)
-    mariadb.kill_database()
+    place = bench(sandbox, tmp_path)
+    sandbox.kill_database()
     try:
         ran = place.run("verify")
     finally:
-        mariadb.restart_database()
+        sandbox.restart_database()
     assert ran.status == 3
     assert "nothing answers" in ran.document["message"]

@@ -14,7 +14,9 @@ from sandbox.sandbox import Sandbox
 from tests.dumps import dumping, held
 from tests.exporting import exporting, exports
 from tests.inventories import GOOD, write
-from tests.support import Bench, Ran, bench
+from tests.support import MYSQL_IS_WIDE, Bench, Ran, bench
+
+pytestmark = MYSQL_IS_WIDE
 
 
 def named(folder: Path, database: str) -> str:
@@ -23,14 +25,14 @@ def named(folder: Path, database: str) -> str:
     return lock_name(known.environment("staging"))
 
 
-def test_no_two_databases_share_a_lock(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_no_two_databases_share_a_lock(sandbox: Sandbox, tmp_path: Path) -> None:
     """The longest names the servers allow still make a name each, which both servers take."""
     assert named(tmp_path, "shop") == "runbook:shop"
     assert named(tmp_path, "x" * 56) == "runbook:" + "x" * 56
     ours, theirs = (named(tmp_path, "x" * 63 + end) for end in "ab")
     assert ours != theirs
     assert ours.startswith("runbook:xxxxxxxx")
-    assert mariadb.query(f"SELECT GET_LOCK('{ours}', 0)") == [(1,)]
+    assert sandbox.query(f"SELECT GET_LOCK('{ours}', 0)") == [(1,)]
     assert len(ours) == 64
 
 
@@ -49,13 +51,13 @@ def lost(place: Bench, command: str, moment: Callable[[], bool]) -> Ran:
     return ran
 
 
-def test_a_dump_that_outlives_the_lock_is_no_success(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_a_dump_that_outlives_the_lock_is_no_success(sandbox: Sandbox, tmp_path: Path) -> None:
     """However soon after it the dump ends, the run says that its lock was lost."""
-    place, holding = bench(mariadb, tmp_path), threading.Event()
+    place, holding = bench(sandbox, tmp_path), threading.Event()
 
     def hold() -> None:
-        with held(mariadb):
-            dumping(mariadb)
+        with held(sandbox):
+            dumping(sandbox)
             holding.set()
             time.sleep(0.5)
 
@@ -69,10 +71,10 @@ def test_a_dump_that_outlives_the_lock_is_no_success(mariadb: Sandbox, tmp_path:
     assert place.run("backup").status == 0
 
 
-def test_an_export_that_outlives_the_lock_is_none(mariadb: Sandbox, tmp_path: Path) -> None:
+def test_an_export_that_outlives_the_lock_is_none(sandbox: Sandbox, tmp_path: Path) -> None:
     """Its files never get their final name: another run might have been at work."""
     slow = "SELECT user_id, SLEEP(0.005) AS slept FROM users LIMIT 200"
-    place = exporting(mariadb, tmp_path, {"slow": slow})
+    place = exporting(sandbox, tmp_path, {"slow": slow})
     ran = lost(place, "export", lambda: bool(exports(place)))
     assert (ran.status, ran.document["outcome"]) == (4, "unknown")
     assert "the lock of test was lost" in ran.document["message"]
