@@ -17,12 +17,15 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import task
 
+from sandbox.telling import telling
+
 if TYPE_CHECKING:
     from sandbox.programs import Flavour
     from sandbox.sandbox import Sandbox
 
 ROOT = Path(__file__).resolve().parent.parent / ".sandbox"
 command = {"positional": (), "auto_shortflags": False}
+JSON = "one JSON document on standard output, and nothing else there"
 
 
 @task(
@@ -32,6 +35,7 @@ command = {"positional": (), "auto_shortflags": False}
         "rows": "how many rows event_participants gets",
         "partial": "the column attendance_status is there already, NULL in every row",
         "application": "run the application on app1 and app2; it needs Node.js",
+        "json": JSON,
     },
 )
 def up(
@@ -40,28 +44,31 @@ def up(
     rows: str = "200000",
     partial: bool = False,
     application: bool = True,
+    json: bool = False,
 ) -> None:
     """Start a database server and the SSH hosts db1, app1 and app2 on loopback."""
     from sandbox.sandbox import Sandbox  # noqa: PLC0415
 
-    wanted, count = _flavour(server), _count(rows)
-    with _errors():
+    with telling("sandbox.up", as_json=json) as told, _errors():
+        wanted, count = _flavour(server), _count(rows)
         if (ROOT / "state.json").exists():
             sandbox = Sandbox.attach(ROOT)
             _refuse_another(sandbox, wanted)
             again = sandbox.resume()
-            print(f"started again: {', '.join(again)}" if again else "the sandbox is up already")
+            said = f"started again: {', '.join(again)}" if again else "the sandbox is up already"
         else:
             _clear_leftovers()
             sandbox = Sandbox.start(ROOT, server=wanted, rows=count, partial=partial)
-            if application:
-                _start_application(sandbox)
-            print("the sandbox is up")
-        print(_describe(sandbox))
-        print(
+            said = "the sandbox is up"
+            if application and (missing := _start_application(sandbox)):
+                said = f"without the application: {missing}\n{said}"
+        told.sandbox = sandbox
+        told.end(said, "invoke preflight --env=sandbox")
+        told.say(_describe(sandbox))
+        told.say(
             "\n".join(
                 [
-                    "next  invoke preflight --env=sandbox",
+                    f"next  {told.next}",
                     "      invoke migrate --env=sandbox --dry-run",
                     f"look  {_ssh(sandbox)} -F .sandbox/ssh_config db1",
                     "      .sandbox/bin/mysql --defaults-extra-file=.sandbox/root.cnf vaulteer",
@@ -71,31 +78,33 @@ def up(
         )
 
 
-@task(**command)
-def down(_c: Context) -> None:
+@task(**command, help={"json": JSON})
+def down(_c: Context, json: bool = False) -> None:
     """End every process of the sandbox and delete its folder, data and backups included."""
     from sandbox.ending import end  # noqa: PLC0415
 
-    if not ROOT.exists():
-        print("no sandbox is up")
-        return
-    with _errors():
+    with telling("sandbox.down", as_json=json) as told, _errors():
+        if not ROOT.exists():
+            told.end("no sandbox is up")
+            return
         end(ROOT)
-    print("the sandbox is down, and .sandbox is deleted")
+        told.end("the sandbox is down, and .sandbox is deleted")
 
 
-@task(**command)
-def status(_c: Context) -> None:
+@task(**command, help={"json": JSON})
+def status(_c: Context, json: bool = False) -> None:
     """Say which parts of the sandbox run, and where; exit 1 unless all do."""
     from sandbox.sandbox import Sandbox  # noqa: PLC0415
 
-    if not (ROOT / "state.json").exists():
-        raise Exit("no sandbox is up; start it with: invoke sandbox.up", code=1)
-    with _errors():
-        sandbox = Sandbox.attach(ROOT)
-        print(_describe(sandbox))
+    with telling("sandbox.status", as_json=json) as told, _errors():
+        told.next = "invoke sandbox.up"
+        if not (ROOT / "state.json").exists():
+            raise Exit(f"no sandbox is up; start it with: {told.next}", code=1)
+        told.sandbox = sandbox = Sandbox.attach(ROOT)
+        told.say(_describe(sandbox))
         if None in (*sandbox.processes().values(), *sandbox.application.processes().values()):
-            raise Exit("bring back what does not run with: invoke sandbox.up", code=1)
+            raise Exit(f"bring back what does not run with: {told.next}", code=1)
+        told.message, told.next = "all of it runs", "invoke status --env=sandbox"
 
 
 def _describe(sandbox: Sandbox) -> str:
@@ -113,15 +122,16 @@ def _describe(sandbox: Sandbox) -> str:
     return "\n".join(lines)
 
 
-def _start_application(sandbox: Sandbox) -> None:
-    """Start it where it can be had; without it the sandbox is still good for most commands."""
+def _start_application(sandbox: Sandbox) -> str:
+    """Start it, or return why it can't be had; without it most commands work all the same."""
     from sandbox.apt import Unavailable  # noqa: PLC0415
 
     try:
         sandbox.start_application()
         sandbox.application.remember()
     except Unavailable as reason:
-        print(f"without the application: {reason}")
+        return str(reason)
+    return ""
 
 
 def _ssh(sandbox: Sandbox) -> str:

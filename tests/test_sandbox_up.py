@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -70,6 +72,38 @@ def test_up_and_down_can_be_typed_again_and_again(project: Path) -> None:
     assert not any(process and process.alive() for process in before.values())
     assert invoke(project, "sandbox.down") == (0, "no sandbox is up\n", "")
     assert not (project / ".sandbox").exists()
+
+
+def test_json_is_one_document_with_the_documented_keys(project: Path) -> None:
+    """Each command says in JSON what is there and what to type; README names every key of it."""
+
+    def said(*words: str) -> dict[str, Any]:
+        status, output, _ = invoke(project, *words, "--json")
+        document: dict[str, Any] = json.loads(output)
+        assert (document["command"], document["exit_status"]) == (words[0], status)
+        assert set(document) | {key for part in document["parts"] for key in part} <= keys
+        return document
+
+    readme = (PROJECT / "README.md").read_text()
+    table = readme.partition("`sandbox.up`, `sandbox.down` and `sandbox.status` say")[2]
+    keys = set(re.findall("`([a-z_]+)`", table.partition("\n\n")[0]))
+    nothing = said("sandbox.status")
+    assert keys == {*nothing, "name", "port", "pid"}
+    assert (nothing["exit_status"], nothing["next"]) == (1, "invoke sandbox.up")
+    assert (nothing["server"], nothing["parts"]) == (None, [])
+    up = said("sandbox.up", "--no-application", "--rows=20")
+    assert (up["message"], up["server"], up["rows"]) == ("the sandbox is up", "mariadb", 20)
+    assert [part["name"] for part in up["parts"]] == ["database", "db1", "app1", "app2"]
+    assert said("sandbox.status")["parts"] == up["parts"]
+    pid = up["parts"][2]["pid"]
+    os.kill(pid, signal.SIGKILL)
+    sandbox = Sandbox.attach(project / ".sandbox")
+    assert wait_until(lambda: sandbox.processes()["app1"] is None, 5)
+    ill = said("sandbox.status")
+    assert (ill["exit_status"], ill["parts"][2]["pid"]) == (1, None)
+    assert "sandbox.up" in ill["message"]
+    assert said("sandbox.up", "--server=oracle")["exit_status"] == 2
+    assert said("sandbox.down")["message"] == "the sandbox is down, and .sandbox is deleted"
 
 
 def test_up_runs_the_application_and_brings_it_back(project: Path) -> None:
