@@ -60,7 +60,8 @@ def _tour(sandbox: Sandbox) -> Iterator[tuple[str, str]]:
     if not sandbox.application.deployed:
         left_out = (f'--skip="{name}: no application here"' for name in WITHOUT)
         window = again = " ".join((BARE, *left_out))
-    yield "The whole window: what would happen? Nothing can be written here.", f"{window} --dry-run"
+    look = "The whole window: what would happen? To the letter, and at the end in short."
+    yield f"{look}\n# Nothing can be written here.", f"{window} --dry-run"
     yield "Do exactly that, and nothing else.", _next(f"{window} --dry-run")
     yield "That run as a page, for those who slept.", "report --env=sandbox"
     yield "Where does the environment stand?", "status --env=sandbox"

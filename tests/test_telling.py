@@ -185,6 +185,25 @@ def test_lines_that_were_streamed_are_not_told_again(capsys: pytest.CaptureFixtu
     assert "after 0" not in said
 
 
+def test_long_output_wraps_between_words_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a host said is broken between words, beside its mark; elsewhere it is not broken."""
+    said = StepOutput(1, ("  a line that is longer than this terminal is wide", "", "short"))
+    Console()(said)
+    assert capsys.readouterr().out.splitlines() == [f"  | {line}" for line in said.lines]
+    for name, value in {"FORCE_COLOR": "1", "TERM": "xterm", "COLUMNS": "30"}.items():
+        monkeypatch.setenv(name, value)
+    Console()(said)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+    assert [line.rstrip() for line in shown.splitlines()] == [
+        "  |   a line that is longer",
+        "    than this terminal is wide",
+        "  |",
+        "  | short",
+    ]
+
+
 def test_what_only_rescues_is_marked_and_not_counted(environment: Environment) -> None:
     """A preview shows what would put things back, and does not say that it will happen."""
     turn = dataclasses.replace(PRUNE, title="restart", block="a turn")

@@ -94,6 +94,28 @@ def test_installed_run_by_cron_reported_and_removed(place: Bench, crontab: Path)
     assert place.run("watch").status == 1
 
 
+@pytest.mark.usefixtures("crontab")
+def test_status_asks_for_one_way_to_be_append_only(place: Bench) -> None:
+    """Without triggers and a watch, both are pending; where one stands the other is not."""
+
+    def told() -> dict[str, tuple[str, str]]:
+        found = place.run("status").document["findings"]
+        ways = {"append-only", "watch"}
+        return {f["what"]: (f["level"], f["detail"]) for f in found if f["what"] in ways}
+
+    assert told() == {
+        "append-only": ("pending", "not made"),
+        "watch": ("pending", "the watch is not installed"),
+    }
+    assert place.run("watch", install=True).status == 0
+    assert told()["append-only"] == ("ok", "not made; the watch stands")
+    assert told()["watch"][0] == "ok"
+    assert place.run("watch", remove=True).status == 0
+    assert place.run("triggers").status == 0
+    assert told()["append-only"][0] == "ok"
+    assert told()["watch"] == ("ok", "the watch is not installed; triggers stand")
+
+
 def test_another_timetable_replaces_the_first(place: Bench, crontab: Path) -> None:
     """With another interval the same command puts one line in place of the other."""
     assert place.run("watch", install=True).status == 0

@@ -127,5 +127,6 @@ def _compared(series: Series, name: str, minutes: range, factor: int) -> str:
         return f"{count}; nothing is known from before"
     expected = sum(map(series.usual.expected, minutes))
     found = delay(series.usual, series.judged, factor, series.rule)
-    soon = f"in about {age(math.ceil(found) * MINUTE)}" if found < 24 * HOUR else "within days only"
-    return f"{count}, usual are {expected:,.1f}; {factor} times as many would be found {soon}"
+    usual = f"{expected:,.1f}" if expected >= 0.05 or not expected else "less than 0.1"
+    soon = f"in about {age(math.ceil(found) * MINUTE)}" if found < 24 * HOUR else "only after days"
+    return f"{count}, usual are {usual}; {factor} times as many would be found {soon}"

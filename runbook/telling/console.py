@@ -131,8 +131,7 @@ class Console:
     def error(self, error: RunbookError) -> None:
         """Print what went wrong, the last output there was, and what to do next."""
         self.stop()
-        for line in error.output[-TAIL:]:
-            self._rich.print(Text(f"  | {line}", style="dim"))
+        self._quote(error.output[-TAIL:])
         self._word(error.outcome, error.message)
         if error.advice:
             self._word("", error.advice)
@@ -205,8 +204,12 @@ class Console:
 
     def _output(self, lines: tuple[str, ...]) -> None:
         self._streamed.extend(lines)
+        self._quote(lines)
+
+    def _quote(self, lines: Iterable[str]) -> None:
+        """Print output of a host."""
         for line in lines:
-            self._rich.print(Text(f"  | {line}", style="dim"))
+            self._beside(Text("  | ", "dim"), Text(line, "dim"))
 
     def _alert(self, event: Alert) -> None:
         self._alerted = event.detail
@@ -227,9 +230,7 @@ class Console:
         for line in render.mismatches(event.checks):
             self._word("", line, "red")
         if event.outcome in CUT_SHORT or isinstance(step, Follow):
-            for line in event.output[-TAIL:]:
-                if line not in self._streamed:
-                    self._rich.print(Text(f"  | {line}", style="dim"))
+            self._quote(line for line in event.output[-TAIL:] if line not in self._streamed)
 
     def _ended(self, event: RunFinished) -> None:
         self.stop()
@@ -246,7 +247,7 @@ class Console:
 
     def _beside(self, lead: Text, rest: Text) -> None:
         """Print a line; on a terminal it wraps between words, beside its lead."""
-        if not self._rich.is_terminal:
+        if not self._rich.is_terminal or lead.cell_len + rest.cell_len <= self._rich.width:
             for line in rest.split("\n", allow_blank=True):
                 self._rich.print(Text.assemble(lead, line))
                 lead = Text(" " * len(lead))
