@@ -130,7 +130,7 @@ def _lay(tree: Path, release: Release) -> None:
     for path in _files(SOURCE):
         (tree / path).parent.mkdir(parents=True, exist_ok=True)
         (tree / path).write_bytes((SOURCE / path).read_bytes())
-    (tree / ".gitattributes").write_text(ATTRIBUTES)
+    (tree / ".gitattributes").write_text(ATTRIBUTES, encoding="utf-8")
     shutil.copytree(MIGRATIONS, tree / "backend" / "migrations")
     for folder in release.without:
         shutil.rmtree(tree / folder)
