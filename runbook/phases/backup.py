@@ -88,7 +88,7 @@ def steps(
 def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
     """Return how the backups stand: the newest, the defective, and the last job."""
     backup = environment.backup
-    again = f"migrate takes one first; invoke backup --env={environment.name} takes one now."
+    again = f"a migration takes one first; invoke backup --env={environment.name} takes one now."
 
     def say(level: Level, detail: str, advice: str = "") -> Finding:
         return Finding("backup", backup.host, level, detail, advice)
