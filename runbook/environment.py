@@ -7,6 +7,7 @@ are seconds, sizes bytes. Paths of the operator's machine are absolute
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
@@ -190,6 +191,13 @@ class Environment:
     runner: Runner | None = None
     windows: tuple[Window, ...] = ()
     watch: Watch | None = None
+    places: Mapping[str, str] = field(default_factory=dict, compare=False, repr=False)
+    """Where each key's value stands, as `source`, by its path, such as `deploy.fetch`."""
+
+    def at(self, path: str) -> str:
+        """Return where the value of a key stands; of one that is not written, what it is in."""
+        above = path.rpartition(".")[0]
+        return self.places.get(path) or (self.at(above) if above else self.source)
 
     def host(self, name: str) -> Host:
         """Return the host called `name`; the inventory guarantees it is there."""

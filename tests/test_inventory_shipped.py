@@ -42,6 +42,24 @@ def test_shipped_production_teaches_the_strict_case() -> None:
     assert load(SHIPPED).environment("staging").policy.confirm is Confirm.PROMPT
 
 
+@pytest.mark.parametrize(
+    "path", ["deploy.fetch", "deploy.current", "backup.snapshot", "manual.snapshot.ask"]
+)
+def test_a_value_is_told_with_its_own_line(path: str) -> None:
+    """What a plan says of where a command comes from is the line on which it begins."""
+    file, _, line = load(SHIPPED).environment("production", files=False).at(path).rpartition(":")
+    assert Path(file).name == "inventory.yaml"
+    written = SHIPPED.read_text(encoding="utf-8").splitlines()[int(line) - 1]
+    assert written.strip().startswith(f"{path.rpartition('.')[2]}:")
+
+
+def test_what_is_not_written_is_told_with_what_it_is_in() -> None:
+    """A key left to its default has the place of its section, or of the environment."""
+    sandbox = load(SHIPPED).environment("sandbox", files=False)
+    assert sandbox.at("deploy.rollback") == sandbox.at("deploy") != sandbox.source
+    assert sandbox.at("runner.command") == sandbox.source
+
+
 def test_shipped_windows_ask_what_only_a_person_can_do() -> None:
     """The written runbook's manual steps are asked, each before the phase that has to wait."""
     shipped = yaml.safe_load(SHIPPED.read_text(encoding="utf-8"))["environments"]

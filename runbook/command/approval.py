@@ -68,7 +68,7 @@ def refuse_forbidden(environment: Environment, command: str, *phases: str) -> No
     without = f' To run the others: --skip="{forbidden}: policy".' if within else ""
     raise Refusal(
         f"policy.never forbids {forbidden} in {environment.name}",
-        advice=f"It is written in the inventory: {environment.source}.{without}",
+        advice=f"It is written in the inventory: {environment.at('policy.never')}.{without}",
     )
 
 

@@ -64,16 +64,18 @@ class Texts:
         """What makes it ready; run as a job. Empty where nothing does."""
         return self._filled(self.deploy.install or "")
 
-    def switch(self, release: str) -> tuple[str, ...]:
-        """Make the host run `release`, which is there already."""
-        texts = (self.deploy.activate, self.deploy.restart)
-        return tuple(typed(self._filled(text, release=release)) for text in texts if text)
+    def switch(self, release: str) -> dict[str, str]:
+        """Make the host run `release`, which is there already: texts by their key."""
+        texts = {"activate": self.deploy.activate, "restart": self.deploy.restart}
+        return {
+            key: typed(self._filled(text, release=release)) for key, text in texts.items() if text
+        }
 
-    def put_back(self, previous: str) -> tuple[str, ...]:
-        """Make the host run again what ran there before."""
+    def put_back(self, previous: str) -> dict[str, str]:
+        """Make the host run again what ran there before: texts by their key."""
         if self.deploy.rollback is None:
             return self.switch(previous)
-        return (typed(self._filled(self.deploy.rollback, previous=previous)),)
+        return {"rollback": typed(self._filled(self.deploy.rollback, previous=previous))}
 
     def begin(self, previous: str) -> str:
         """Note on the host that its turn has begun, and what ran there before."""

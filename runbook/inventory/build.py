@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -58,6 +58,17 @@ def build(name: str, at: Place, fields: Fields, root: Path, *, files: bool = Tru
     return environment
 
 
+def _places(value: object, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield where each written value stands, by the path of its key."""
+    if isinstance(value, Fields):
+        for name, place in value.places.items():
+            yield f"{path}{name}", f"{place.file}:{place.line}"
+        value = value.values
+    if isinstance(value, Mapping):
+        for name, each in value.items():
+            yield from _places(each, f"{path}{name}.")
+
+
 class _Builder:
     """Builds one environment, and goes on after a file that is missing or wrong."""
 
@@ -95,6 +106,7 @@ class _Builder:
             policy=_policy(fields[shape.POLICY]),
             state=self._path(fields[shape.STATE]),
             source=source,
+            places=dict(_places(fields)),
         )
 
     def _host(self, name: str, host: Fields) -> Host:

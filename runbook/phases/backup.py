@@ -201,7 +201,7 @@ def _snapshot(environment: Environment) -> tuple[Command, ...]:
         title="take the snapshot",
         where=environment.backup.host,
         text=environment.backup.snapshot,
-        origin=environment.source,
+        origin=environment.at("backup.snapshot"),
         timeout=environment.timeouts.job,
     )
     return (snapshot,)

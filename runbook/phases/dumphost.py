@@ -155,7 +155,7 @@ def _authority(environment: Environment) -> str:
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"{tls.ca}: the certificate authority cannot be read ({error})",
-            advice=f"Its path is in the inventory: {environment.source}.",
+            advice=f"Its path is in the inventory: {environment.at('database.tls.ca')}.",
         ) from error
     if not blocks:
         raise UsageError(

@@ -223,7 +223,7 @@ def _ask(environment: Environment, manual: Manual, answer: str | None) -> Ask:
         title=manual.name,
         where="operator",
         text=manual.ask,
-        origin=environment.source,
+        origin=environment.at(f"manual.{manual.name}.ask"),
         found=f"answered beforehand: {answer}" if answer else "",
         answer=answer,
     )

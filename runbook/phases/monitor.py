@@ -103,7 +103,7 @@ def steps(environment: Environment, options: Options) -> tuple[Follow, ...]:
         text="\n\n".join(
             f"# on {on[text]}; standard input says what is wanted\n{text}" for text in texts
         ),
-        origin=environment.source,
+        origin=environment.at("logs"),
         cost=f"each host is asked every {age(monitor.interval)}; the first time, for its baseline "
         f"of {age(monitor.baseline)} (at most {size(monitor.history)} of a log)",
         timeout=lasting * 3600,

@@ -56,7 +56,7 @@ def steps(
         where=own.host,
         text=jobs.task(_job(own), command),
         watch=jobs.watch(_job(own)),
-        origin=environment.source,
+        origin=environment.at("runner.command"),
         found=_found(left, running),
         cost=COST,
         timeout=environment.timeouts.job,
@@ -128,7 +128,7 @@ def _files(environment: Environment, own: Own, change: Change) -> Expect:
         title="the runner's files are those of the change",
         where=own.host,
         text=typed(f"cd {_filled(own, own.files or '')} && sha256sum {' '.join(names)}"),
-        origin=environment.source,
+        origin=environment.at("runner.files"),
         timeout=environment.timeouts.command,
         expected="\n".join(f"{checksum}  {name}" for name, checksum in names.items()),
     )

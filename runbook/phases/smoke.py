@@ -98,7 +98,7 @@ def steps(environment: Environment, facts: Facts) -> tuple[Suite, ...]:
         where=smoke.host,
         text=jobs.task(job, command),
         watch=script(f"{jobs.part('watch')}\n{jobs.part('follow')}\nfollow {quote(job)}"),
-        origin=environment.source,
+        origin=environment.at("smoke.command"),
         found=attaches if running else "",
         cost="they write and delete rows of their own",
         timeout=smoke.timeout,

@@ -47,7 +47,7 @@ class Turn:
             title=f"what was fetched is {self._name}",
             where=host.name,
             text=texts.fetched,
-            origin=self.environment.source,
+            origin=self.environment.at("deploy.fetched"),
             timeout=self.environment.timeouts.command,
             block=FETCH,
             expected=self.release,
@@ -61,9 +61,9 @@ class Turn:
         """Make the host run the release."""
         texts = self.texts
         note = self._command(texts.begin(self.host.back), "its turn begins", block)
-        switch = texts.switch(self.release)
-        titles = (f"activate {self._name}", "restart")[-len(switch) :]
-        steps = (self._command(t, title, block) for t, title in zip(switch, titles, strict=True))
+        titles = {"activate": f"activate {self._name}", "restart": "restart"}
+        switch = texts.switch(self.release).items()
+        steps = (self._command(text, titles[key], block, key) for key, text in switch)
         found = (
             f"goes back to {self.host.back}" if self.host.back else "nothing to go back to is known"
         )
@@ -77,9 +77,12 @@ class Turn:
 
     def put_back(self, block: str) -> tuple[Step, ...]:
         """Make the host run again what ran before, should its block fail."""
-        texts = self.texts.put_back(self.host.back) if self.host.back else ()
-        titles = (f"put back {releases.short(self.host.back)}", "put back: restart")
-        steps = (self._command(t, title, block) for t, title in zip(texts, titles, strict=False))
+        texts = self.texts.put_back(self.host.back) if self.host.back else {}
+        back = f"put back {releases.short(self.host.back)}"
+        titles = {
+            key: back if number == 0 else f"put back: {key}" for number, key in enumerate(texts)
+        }
+        steps = (self._command(text, titles[key], block, key) for key, text in texts.items())
         return self._rescue(*steps)
 
     def settled_back(self, block: str) -> tuple[Step, ...]:
@@ -107,20 +110,21 @@ class Turn:
             where=self.host.name,
             text=jobs.task(job, command, once=name != FETCH),
             watch=jobs.watch(job),
-            origin=self.environment.source,
+            origin=self.environment.at(f"deploy.{name}"),
             found="done already" if done else "",
             done=done,
             timeout=self.environment.timeouts.job,
             block=FETCH,
         )
 
-    def _command(self, text: str, title: str, block: str) -> Command:
+    def _command(self, text: str, title: str, block: str, key: str = "") -> Command:
+        """Return a command, by `key` one of the inventory's, else one of this program's own."""
         return Command(
             phase=PHASE,
             title=title,
             where=self.host.name,
             text=text,
-            origin=self.environment.source,
+            origin=self.environment.at(f"deploy.{key}") if key else "",
             timeout=self.environment.timeouts.command,
             block=block,
         )
@@ -132,7 +136,7 @@ class Turn:
             title=f"well, and runs {releases.short(release)}",
             where=self.host.name,
             text="\n".join((*texts.healthy, texts.current)),
-            origin=self.environment.source,
+            origin=self.environment.at("deploy.current"),
             timeout=self.deploy.healthy_within,
             estimate=self.deploy.healthy_within,
             checks=texts.healthy,

@@ -52,7 +52,7 @@ def main(
         if "report" in environment.policy.never:
             raise Refusal(
                 f"policy.never forbids report in {environment.name}",
-                advice=f"It is written in the inventory: {environment.source}.",
+                advice=f"It is written in the inventory: {environment.at('policy.never')}.",
             )
         journal = _journal(environment, run)
         document.run, document.journal = journal.stem, str(journal)
