@@ -92,17 +92,6 @@ def test_retention_removes_nothing_when_the_newest_is_damaged(
         assert here.dumps == dumps
 
 
-def test_the_snapshot_command_runs_after_the_dump(mariadb: Sandbox, tmp_path: Path) -> None:
-    """The inventory's own command runs on the backup host, as it is written."""
-    mark = tmp_path / "snapshot"
-    with place(mariadb, tmp_path, backup={"snapshot": f"touch {mark}"}) as here:
-        plan = backup.prepare(here.site, Options())
-        assert plan.steps[-1].text == f"touch {mark}"
-        here.perform(*plan.steps)
-        assert mark.exists()
-        assert len(here.dumps) == 1
-
-
 def test_fetch_brings_the_newest_dump_here(maria: Place) -> None:
     """--fetch copies dump and manifest, private, once; the checksum is compared."""
     plan = backup.prepare(maria.site, Options(fetch=True))

@@ -79,7 +79,7 @@ def place(sandbox: Sandbox, tmp_path: Path, phase: str) -> Iterator[Bench]:
     The application's tests and its job are scripts; where it is deployed, so is its program.
     """
     sandbox.reset(rows=2000, partial=True)
-    own = sections(sandbox, tmp_path)
+    own = {**sections(sandbox, tmp_path), "backup": {"snapshot": "true"}}
     if phase not in ROLLED:
         with with_crontab(sandbox):
             yield bench(sandbox, tmp_path, **own)

@@ -109,8 +109,9 @@ class Invocation:
             bare = replace(bare, notes=(*plan.notes, *more))
             return replace(bare, session=writer_session(environment)) if bare.pending else bare
 
-        planned, instead = whole(plan.steps), whole(plan.instead)
-        self.document.plan = instead if instead.digest == self.options.plan else planned
+        planned, *instead = map(whole, (plan.steps, *plan.instead))
+        approved = (other for other in instead if other.digest == self.options.plan)
+        self.document.plan = next(approved, planned)
         self.document.next = plan.next
         return self.document.plan
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from concurrent.futures import ThreadPoolExecutor
+from enum import Enum
 
 from runbook.environment import Environment
 from runbook.hosts import backups, jobs
@@ -26,10 +27,22 @@ NEEDED = {
     "tools",
     "backup folder",
     "grants: backup",
+    "snapshot command",
 }
 """The rows of preflight that a dump depends on."""
 EXAMINE = ("manifest", "objects", "dump_objects", "examine")
 """The scripts that read a dump and compare it with a list of objects."""
+
+
+class Counting(Enum):
+    """How much of a fresh backup a plan counts on: what is there, or was before somebody took it.
+
+    In this order: as things are, without its snapshot, without its dump.
+    """
+
+    ALL = "all"
+    DUMP = "dump"
+    NONE = "none"
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -39,9 +52,9 @@ def prepare(site: Site, options: Options) -> Plan:
         ahead = pool.submit(preflight.look, site, guards=False)
         facts = look(site)
         found = preflight.findings(environment, ahead.result())
-    planned, instead = (
-        steps(environment, facts, fetch=options.fetch, fresh=options.fresh, existing=existing)
-        for existing in (True, False)
+    planned, *instead = (
+        steps(environment, facts, fetch=options.fetch, fresh=options.fresh, counting=counting)
+        for counting in Counting
     )
     return Plan(
         environment.name,
@@ -49,7 +62,7 @@ def prepare(site: Site, options: Options) -> Plan:
         "",
         planned,
         (*(row for row in found if row.what in NEEDED), *findings(environment, facts)),
-        instead=instead,
+        instead=tuple(instead),
     )
 
 
@@ -65,20 +78,23 @@ def steps(
     fetch: bool = False,
     fresh: bool = False,
     newest: float = math.inf,
-    existing: bool = True,
+    counting: Counting = Counting.ALL,
 ) -> tuple[Step, ...]:
     """Return the steps of a backup; `fresh` asks for a new dump whatever is there.
 
     One that is there must be younger than the inventory's max_age and `newest`, in seconds.
-    Without `existing` they are what they were before it was taken.
+    `counting` less than all, they are what they were before it was taken.
 
-    A dump that is running already is the same step: its text finds it.
+    A dump that is running already is the same step: its text finds it. A
+    snapshot that failed, or that was not come to, is still to be taken.
     """
     limit = min(environment.backup.max_age, newest)
-    ready = existing and not fresh and not facts.job.running
+    ready = counting is not Counting.NONE and not fresh and not facts.job.running
     usable = facts.fresh(limit) if ready else None
     if usable:
-        made: tuple[Step, ...] = (verify(environment, facts, usable),)
+        taken = counting is Counting.ALL and usable.name in facts.snapshots
+        snapshot = () if taken else _snapshot(environment)
+        made: tuple[Step, ...] = (verify(environment, facts, usable), *snapshot)
     else:
         attach = 0.0 if fresh or newest < environment.backup.max_age else limit
         made = (_dump(environment, facts, attach), _retention(environment), *_snapshot(environment))
@@ -101,6 +117,10 @@ def findings(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         rows.append(say(level, described(facts, facts.verified[0]) + older, limit))
     else:
         rows.append(say(Level.WARNING, f"no verified one in {backup.folder}", again))
+    if pending := _without_snapshot(environment, facts):
+        detail = f"the snapshot that goes with {pending.name} is not taken"
+        advice = f"migrate takes it first; invoke backup --env={environment.name} takes it now."
+        rows.append(say(Level.WARNING, detail, advice))
     for dump in facts.dumps:
         if dump.defect:
             detail = f"{dump.name}: {dump.defect}"
@@ -193,14 +213,27 @@ def _retention(environment: Environment) -> Command:
     )
 
 
+def _without_snapshot(environment: Environment, facts: Facts) -> Backup | None:
+    """Return the fresh backup whose snapshot was not taken, if there is one."""
+    if not environment.backup.snapshot or facts.job.running:
+        return None
+    fresh = facts.fresh(environment.backup.max_age)
+    return fresh if fresh and fresh.name not in facts.snapshots else None
+
+
 def _snapshot(environment: Environment) -> tuple[Command, ...]:
+    """Return the step that takes the snapshot; its text does not name the dump it goes with."""
     if not environment.backup.snapshot:
         return ()
+    values: dict[str, jobs.Words] = {
+        **dumphost.names(environment),
+        "snapshot": environment.backup.snapshot,
+    }
     snapshot = Command(
         phase=PHASE,
-        title="take the snapshot",
+        title="take the snapshot that goes with the newest dump",
         where=environment.backup.host,
-        text=environment.backup.snapshot,
+        text=script(jobs.text(values, "manifest", "verified", "snapshot")),
         origin=environment.at("backup.snapshot"),
         timeout=environment.timeouts.job,
     )

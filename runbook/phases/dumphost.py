@@ -22,7 +22,8 @@ class Facts:
 
     `mariadb` is the server's flavour, `now` the host's clock in seconds since
     1970, `job` the state of the job that was asked about, `dumps` are newest
-    first. `authority` is the text of the inventory's certificate authority.
+    first. `authority` is the text of the inventory's certificate authority,
+    `snapshots` the names of the dumps whose snapshot was taken as well.
     """
 
     clients: Clients
@@ -31,6 +32,7 @@ class Facts:
     job: State
     dumps: tuple[Backup, ...]
     authority: str = ""
+    snapshots: tuple[str, ...] = ()
 
     @property
     def verified(self) -> tuple[Backup, ...]:
@@ -111,6 +113,7 @@ def read(environment: Environment, out: str, *, mariadb: bool, authority: str = 
         job=jobs.parse(every("job")),
         dumps=tuple(sorted(dumps, key=lambda dump: dump.name, reverse=True)),
         authority=authority,
+        snapshots=every("snapshot"),
     )
 
 

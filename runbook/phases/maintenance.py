@@ -32,14 +32,14 @@ PHASE = "run"
 class Part:
     """What one phase brings: its steps and findings, or why it brings none.
 
-    `instead` is what its steps were before somebody took a backup, `release`
-    what the name of the release stands for now.
+    `instead` is what its steps may have been before somebody took a backup,
+    `release` what the name of the release stands for now.
     """
 
     steps: tuple[Step, ...] = ()
     findings: tuple[Finding, ...] = ()
     without: str = ""
-    instead: tuple[Step, ...] = ()
+    instead: tuple[tuple[Step, ...], ...] = ()
     notes: tuple[str, ...] = ()
     release: str = ""
 
@@ -63,8 +63,11 @@ def prepare(site: Site, options: Options) -> Plan:
         *_unsaved(environment, parts, why),
     )
     steps = _steps(environment, parts, why, answers)
-    before = {name: replace(part, steps=part.instead or part.steps) for name, part in parts.items()}
-    instead = _steps(environment, before, why, answers)
+    taken = parts.get("backup", Part())
+    instead = tuple(
+        _steps(environment, {**parts, "backup": replace(taken, steps=before)}, why, answers)
+        for before in taken.instead
+    )
     pinned = replace(options, release=next((p.release for p in parts.values() if p.release), ""))
     return Plan(
         environment.name,
@@ -101,17 +104,17 @@ def _parts(site: Site, options: Options, why: dict[str, str]) -> dict[str, Part]
     parts = {"preflight": Part(findings=ahead.findings(environment, seen))}
     if seen.wanted is None or seen.dumps is None:
         return parts  # the findings say why nothing can be planned
-    taken, instead = (
+    taken, *instead = (
         backup.steps(
             environment,
             seen.dumps,
             fresh=options.fresh,
             newest=seen.wanted.book.undone,
-            existing=existing,
+            counting=counting,
         )
-        for existing in (True, False)
+        for counting in backup.Counting
     )
-    parts["backup"] = Part(taken, instead=instead)
+    parts["backup"] = Part(taken, instead=tuple(instead))
     parts["migrate"] = Part(
         (*seen.wanted.records, *migrate.steps(environment, change, seen.wanted, seen.runner))
     )

@@ -23,16 +23,21 @@ def prepare(site: Site, options: Options) -> Plan:
     """Look at everything at once and return preflight, backup, migration and verify as one plan."""
     environment, change = site.environment, site.change
     facts = ahead.look(site)
-    planned, instead = (
-        _steps(environment, change, facts, fresh=options.fresh, existing=existing)
-        for existing in (True, False)
+    planned, *instead = (
+        _steps(environment, change, facts, fresh=options.fresh, counting=counting)
+        for counting in backup.Counting
     )
     found = ahead.findings(environment, facts)
-    return Plan(environment.name, PHASE, change.name, planned, found, instead=instead)
+    return Plan(environment.name, PHASE, change.name, planned, found, instead=tuple(instead))
 
 
 def _steps(
-    environment: Environment, change: Change, facts: ahead.Facts, *, fresh: bool, existing: bool
+    environment: Environment,
+    change: Change,
+    facts: ahead.Facts,
+    *,
+    fresh: bool,
+    counting: backup.Counting,
 ) -> tuple[Step, ...]:
     """Return the whole plan's steps; none where the look could not see enough to plan."""
     if facts.wanted is None or facts.dumps is None:
@@ -46,7 +51,7 @@ def _steps(
             facts.dumps,
             fresh=fresh,
             newest=facts.wanted.book.undone,
-            existing=existing,
+            counting=counting,
         )
         if needed
         else ()

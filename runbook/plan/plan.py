@@ -46,8 +46,8 @@ class Plan:
     """What a person types to make this plan, without --plan; no part of the digest."""
     next: str = ""
     """What a person types after this plan, where its look can tell; no part of the digest."""
-    instead: tuple[Step, ...] = ()
-    """What the steps were before somebody took a backup: where these were approved, they run."""
+    instead: tuple[tuple[Step, ...], ...] = ()
+    """What the steps may have been before somebody took a backup: those that were approved run."""
 
     @property
     def digest(self) -> str:

@@ -21,5 +21,6 @@ done
 for dump in "$folder/$stem"-????????T??????Z.sql.{zst,gz}; do
   echo "backup ${dump##*/} $(stat -c '%s %Y' "$dump")"
   [ ! -e "$dump.manifest.json" ] || sed 's/^/= /' "$dump.manifest.json"
+  [ ! -e "$dump.snapshot" ] || echo "snapshot ${dump##*/}"
 done
 report "$job" | sed 's/^/job /'

@@ -8,7 +8,7 @@ if [ ${#ours[@]} -gt "$keep" ]; then
   fi
 fi
 for file in "${ours[@]:keep}"; do
-  rm -f "$folder/$file.manifest.json" "$folder/$file"
+  rm -f "$folder/$file.manifest.json" "$folder/$file.snapshot" "$folder/$file"
   echo "removed $file"
 done
 kept=${#ours[@]}
