@@ -12,7 +12,9 @@ from pathlib import Path
 import pytest
 
 from runbook.database.sessions import parse_server
-from runbook.phases.preflight import disk, programs
+from runbook.options import Options
+from runbook.phases import backup
+from runbook.phases.preflight import disk, programs, snapshot
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.programs import Program
 from runbook.plan.plan import Level
@@ -83,6 +85,77 @@ def test_programs_that_are_missing_are_named(without: Place) -> None:
     found = look_without("bash")
     assert found.one("SSH", "db1").detail == "db1: bash is not there"
     assert found.one("server").level is Level.OK
+
+
+SUDO = """\
+#!/bin/sh
+[ "$1 $2" = "-n -l" ] || { touch {ran}; exit 0; }
+shift 2
+[ "$*" != "lvcreate -n before vg0/mysql" ] || { echo "/usr/sbin/$*"; exit 0; }
+echo "sudo: a password is required" >&2
+exit 1
+"""
+"""A sudo that allows one command, and says so only when it is asked to list it."""
+
+
+def test_what_sudo_allows_is_asked_and_not_tried(without: Place) -> None:
+    """A snapshot by sudo is refused where sudo is not there or would not run it, with the rule."""
+    wanted = {"snapshot": "sudo -n lvcreate -n before vg0/mysql | tee /dev/null"}
+    sudo, ran = without.folder / "bin" / "sudo", without.folder / "ran"
+    sudo.unlink(missing_ok=True)
+    row = without.look(backup=wanted).one("snapshot command", "db1")
+    assert (row.level, row.detail) == (Level.REFUSED, "sudo is not on PATH")
+    sudo.write_text(SUDO.replace("{ran}", str(ran)))
+    sudo.chmod(0o755)
+    row = without.look(backup=wanted).one("snapshot command")
+    assert (row.level, row.detail) == (Level.OK, "sudo allows lvcreate; it is not tried")
+    row = without.look(backup={"snapshot": "sudo -n lvcreate -n a,b vg0/mysql"}).one(
+        "snapshot command"
+    )
+    assert row.level is Level.REFUSED
+    assert row.detail == "sudo would not run lvcreate: sudo: a password is required"
+    assert row.advice.endswith("lvcreate -n a\\,b vg0/mysql")
+    assert " ALL = (root) NOPASSWD: " in row.advice
+    assert not ran.exists()
+
+
+def test_a_snapshot_command_that_is_not_there_is_refused(here: Place) -> None:
+    """Its first word must be there; it is not run, and a backup is refused without it."""
+    row = here.look(backup={"snapshot": "no-such-program --now"}).one("snapshot command")
+    assert (row.level, row.detail) == (Level.REFUSED, "no-such-program is not on PATH")
+    mark = here.folder / "ran"
+    found = here.look(backup={"snapshot": f"touch {mark}"})
+    assert (found.at(Level.REFUSED), mark.exists()) == ([], False)
+    assert found.one("snapshot command").detail == "touch is there; it is not tried"
+    with here.opened(backup={"snapshot": "no-such-program"}) as site:
+        plan = backup.prepare(site, Options())
+    assert [row.what for row in plan.refusals] == ["snapshot command"]
+
+
+@pytest.mark.parametrize(
+    ("command", "word", "asked"),
+    [
+        ("sudo -n lvcreate -n x vg/y", "sudo", ("lvcreate", "-n", "x", "vg/y")),
+        (
+            "LANG=C sudo -n -u mysql snap --now 2>&1 | tee x",
+            "sudo",
+            ("-u", "mysql", "snap", "--now"),
+        ),
+        ("sudo snap 'a b' && true", "sudo", ("snap", "a b")),
+        ('sudo -n snap "$(date +%F)"', "sudo", ()),
+        ("sudo -s snap", "sudo", ()),
+        ("/opt/snap|cat", "/opt/snap", ()),
+        ("$HOME/snap --now", "", ()),
+        ("(cd /x; snap)", "", ()),
+        ("snap 'now", "", ()),
+    ],
+)
+def test_what_a_snapshot_command_begins_with(
+    command: str, word: str, asked: tuple[str, ...]
+) -> None:
+    """Its first word is told, and what sudo can be asked about; a shell is not imitated."""
+    begin = snapshot.opening(command)
+    assert (begin.word, begin.asked) == (word, asked)
 
 
 def test_the_other_flavours_dump_program_is_noticed(place: Place) -> None:

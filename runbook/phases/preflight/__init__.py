@@ -22,6 +22,7 @@ from runbook.phases.preflight import (
     replicas,
     runs,
     server,
+    snapshot,
     tables,
 )
 from runbook.phases.preflight.activity import Activity
@@ -146,6 +147,7 @@ def _of_backup(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
         *programs.findings(host.name, host.programs, answers),
         *(() if host.reaches is None else (programs.reach(environment, host.reaches),)),
         disk.finding(environment, host.disk, data),
+        *snapshot.findings(environment, host.snapshot),
     )
 
 

@@ -10,10 +10,11 @@ from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError
 from runbook.hosts.remote import Finished, Hosts
 from runbook.hosts.shell import script
-from runbook.phases.preflight import disk, health, programs
+from runbook.phases.preflight import disk, health, programs, snapshot
 from runbook.phases.preflight.disk import Disk
 from runbook.phases.preflight.health import Health
 from runbook.phases.preflight.programs import Program
+from runbook.phases.preflight.snapshot import Probe
 from runbook.plan.plan import Finding, Level
 from runbook.units import age
 
@@ -25,7 +26,7 @@ NO_SUCH_COMMAND = 127
 class HostFacts:
     """What a host told. `skew` is in seconds, above 0 where its clock is ahead of ours.
 
-    `disk` and `programs` are asked only of the host that backups go to.
+    `disk`, `programs` and `snapshot` are asked only of the host that backups go to.
     """
 
     name: str
@@ -35,6 +36,7 @@ class HostFacts:
     programs: tuple[Program, ...] = ()
     reaches: bool | None = None
     """Whether the database answers there; not asked where the tunnel shows it."""
+    snapshot: Probe | None = None
 
 
 def text(environment: Environment, name: str) -> str:
@@ -42,7 +44,7 @@ def text(environment: Environment, name: str) -> str:
     host = environment.host(name)
     parts = ["printf 'clock\\t%s\\n' \"$(date +%s)\"", health.script(environment, host)]
     if name == environment.backup.host:
-        parts += [programs.script(environment), disk.script(environment)]
+        parts += [module.script(environment) for module in (programs, disk, snapshot)]
     parts.append("wait\nprintf 'clock\\t%s\\n' \"$(date +%s)\"")
     return script("\n".join(part.strip() for part in parts if part))
 
@@ -92,6 +94,7 @@ def parse(environment: Environment, finished: Finished, began: float, ended: flo
         next(map(disk.parse, of("disk")), None),
         tuple(map(programs.parse, of("program"))),
         next((fields[0] == "yes" for fields in of("reach")), None),
+        next(map(snapshot.parse, of("snapshot")), None),
     )
 
 
