@@ -125,6 +125,13 @@ def test_an_ill_application_is_refused_with_what_it_said(here: Place) -> None:
     assert row.advice.endswith("app-health")
 
 
+def test_a_pipe_hides_no_ill_application(here: Place) -> None:
+    """A health command fails where any part of its pipe does, here as in a deploy."""
+    checks = {"piped": {"role": "app", "command": "false | cat"}}
+    found = here.look(health=checks)
+    assert found.at(Level.REFUSED) == ["health: piped@app1", "health: piped@app2"]
+
+
 def test_a_health_command_that_hangs_hides_nothing(here: Place) -> None:
     """A command without an end is ended in time, and the rest of its host is shown."""
     checks = {

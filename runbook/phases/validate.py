@@ -9,6 +9,7 @@ from runbook.database.sessions import SqlError
 from runbook.database.trials import subject
 from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
+from runbook.hosts.shell import typed
 from runbook.options import Options
 from runbook.phases import proof, triggers, verify, watch
 from runbook.plan.plan import Finding, Level, Plan
@@ -158,11 +159,16 @@ def _trial(environment: Environment, change: Change, facts: Facts, event: str) -
         subject=chosen,
         before=before,
         free=FREE,
-        command=f"{ALONE}\n{job.command}",
+        command=_alone(job),
         report_key=job.report_key,
         report=job.report,
         after=after,
     )
+
+
+def _alone(job: Validation) -> str:
+    """Return the command that runs the job, unless an earlier run of it goes on."""
+    return typed(f"{ALONE}\n{job.command}")
 
 
 def _shown(job: Validation, event: str, *texts: tuple[str, ...]) -> str:
@@ -177,8 +183,7 @@ def _shown(job: Validation, event: str, *texts: tuple[str, ...]) -> str:
             chosen,
             before,
             f"/* then, on {job.host}: */",
-            ALONE,
-            job.command,
+            _alone(job),
             f"/* the lines of its output whose {job.report_key} is {job.report}, as an array: */",
             "SET @report = :report;",
             after,

@@ -9,4 +9,4 @@ done
 export since
 echo "clock $(date '+%s.%N %z')"
 echo data
-bash -c "$command" </dev/null | head -c "$length" || [ $? = 141 ]  # who had more to send ended so
+bash -eo pipefail -c "$command" </dev/null | head -c "$length" || [ $? = 141 ]  # who had more to send ended so

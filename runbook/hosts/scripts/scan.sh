@@ -36,11 +36,11 @@ tell() {
   case $1 in
     clean | baseline)
       rm -f "$folder/alerted"
-      [ -z "$heartbeat" ] || printf '%s\n' "$3" | timeout 60 bash -c "$heartbeat" >/dev/null 2>&1 8>&- ;;
+      [ -z "$heartbeat" ] || printf '%s\n' "$3" | timeout 60 bash -eo pipefail -c "$heartbeat" >/dev/null 2>&1 8>&- ;;
     *)
       if [ -n "$alert" ] && { [ "$(cat "$folder/alerted" 2>/dev/null)" != "$2" ] ||
         [ $((began - $(stat -c %Y "$folder/alerted" || echo 0))) -ge 86400 ]; }; then
-        if printf '%s\n' "$3" | timeout 60 bash -c "$alert" >"$work/alert" 2>&1 8>&-; then
+        if printf '%s\n' "$3" | timeout 60 bash -eo pipefail -c "$alert" >"$work/alert" 2>&1 8>&-; then
           printf '%s\n' "$2" >"$folder/alerted"
         else
           echo "the alert command failed: $(tail -n 1 "$work/alert")" >&2

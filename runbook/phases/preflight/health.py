@@ -16,7 +16,7 @@ TIMED_OUT = 124
 FUNCTION = r"""
 health() {
   status=0
-  out=$(timeout -k 1 %d bash -c "$2" </dev/null 2>&1) || status=$?
+  out=$(timeout -k 1 %d bash -eo pipefail -c "$2" </dev/null 2>&1) || status=$?
   last=$(printf '%%s\n' "$out" | tr '\t' ' ' | tr -d '\000-\011\013-\037' |
     grep '[^ ]' | tail -n 1) || last=
   printf 'health\t%%s\t%%s\t%%.300s\n' "$1" "$status" "$last"
