@@ -85,7 +85,10 @@ class CheckRow:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """Step `number` has ended; `seconds` is how long it took."""
+    """Step `number` has ended; `seconds` is how long it took.
+
+    `part` is what one that did not come to its end has done, and stays so.
+    """
 
     number: int
     step: Step
@@ -94,6 +97,7 @@ class StepFinished:
     detail: str = ""
     checks: tuple[CheckRow, ...] = ()
     output: tuple[str, ...] = ()
+    part: str = ""
 
 
 class Moment(StrEnum):

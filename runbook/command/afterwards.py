@@ -62,19 +62,20 @@ def following(plan: Plan) -> str:
 
 def _undo(plan: Plan, ended: Ended) -> tuple[str, ...]:
     """Say what undoes what was changed so far, if anything was that can be undone."""
-    changed = (step for step in ended if step["outcome"] == Outcome.CHANGED)
+    changed = (step for step in ended if step["outcome"] == Outcome.CHANGED or step.get("part"))
     phases = {step["phase"] for step in changed if step["kind"] in WRITES}
     undo = next((typed for phase, typed in UNDO.items() if phase in phases), None)
     return (f"Undo: invoke {undo.format(f'--env={plan.environment}')}",) if undo else ()
 
 
 def reached(plan: Plan, ended: Ended) -> str:
-    """Say how many steps are done, and which is the first that is not."""
+    """Say how many steps are done, what of another one is, and which is the first that is not."""
     ahead = {n: step for n, step in enumerate(plan.steps, start=1) if not step.rescues}
     outcomes = {step["number"]: step["outcome"] for step in ended if step["number"] in ahead}
     done = [outcome for outcome in outcomes.values() if outcome in DONE]
     changed = counted(done.count(Outcome.CHANGED), "change")
-    said = f"{len(done)} of {counted(len(ahead), 'step')} done, with {changed}"
+    part = "".join(f" and part of one: {part}" for step in ended if (part := step.get("part")))
+    said = f"{len(done)} of {counted(len(ahead), 'step')} done, with {changed}{part}"
     for number, step in ahead.items():
         outcome = outcomes.get(number)
         if outcome not in DONE:

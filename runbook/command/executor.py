@@ -139,7 +139,12 @@ def _step(number: int, step: Step, run: Run) -> Result:
 
 def _told(number: int, step: Step, run: Run, error: RunbookError, began: float) -> None:
     took = time.monotonic() - began
-    run.tell(StepFinished(number, step, error.outcome, took, error.message, output=error.output))
+    part = run.part(number)
+    run.tell(
+        StepFinished(
+            number, step, error.outcome, took, error.message, output=error.output, part=part
+        )
+    )
 
 
 def perform(step: Step, run: Run) -> Result:

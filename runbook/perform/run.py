@@ -53,6 +53,7 @@ class Run:
     number: int = 0
     admit: Callable[[], None] = lambda: None
     _beat: list[float] = field(default_factory=lambda: [time.monotonic()])
+    _parts: dict[int, str] = field(default_factory=dict)
 
     @property
     def writer(self) -> Session:
@@ -83,6 +84,14 @@ class Run:
     def waiting(self, why: str) -> None:
         """Tell why the step in hand holds back."""
         self.tell(StepWaiting(self.number, why))
+
+    def stays(self, part: str) -> None:
+        """Keep what the step in hand has done so far, and what stays done however it ends."""
+        self._parts[self.number] = part
+
+    def part(self, number: int) -> str:
+        """Return what step `number` has done that stays so; empty for nothing."""
+        return self._parts.get(number, "")
 
     def settle(self, outcome: Outcome) -> None:
         """Close the ledger and give the lock back: nothing will be changed any more.

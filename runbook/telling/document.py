@@ -50,6 +50,7 @@ class Document:
                         "outcome": event.outcome.value,
                         "seconds": round(event.seconds, 3),
                         "detail": event.detail,
+                        "part": event.part,
                         "checks": [
                             {
                                 "name": row.name,
