@@ -1,4 +1,4 @@
-"""How replication runs on a server, and how far a replica is behind."""
+"""How replication runs on a server, and whether a replica follows."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from runbook.database.connect import Database
 from runbook.database.sessions import Session, SqlError
+from runbook.errors import Lost, Refusal
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,22 @@ class Channel:
         """Whether both threads run: the changes are received and applied."""
         return self.receives and self.applies
 
+    @property
+    def stopped(self) -> str:
+        """What of it has stopped, and why where the server tells; empty while it runs."""
+        if self.runs:
+            return ""
+        what = "applying" if self.receives else "receiving"
+        return f"{what} has stopped" + (f" ({self.error})" if self.error else "")
+
+
+@dataclass(frozen=True)
+class Following:
+    """How many seconds a replica is behind; None where that is not known, and `why`."""
+
+    lag: float | None
+    why: str = ""
+
 
 def channels(session: Session) -> tuple[Channel, ...]:
     """Return the sources that the server of `session` replicates from; none: no replica.
@@ -42,24 +59,25 @@ def channels(session: Session) -> tuple[Channel, ...]:
     )
 
 
-def lag(database: Database, replica: str) -> float | None:
-    """Return the seconds `replica` is behind, or None where replication does not run.
-
-    Raises:
-        Refusal, Lost: the replica cannot be reached.
-    """
-    with database.replica(replica) as session:
-        return lag_of(session)
-
-
-def lag_of(session: Session) -> float | None:
-    """Return how many seconds the server of `session` is behind its sources, or None."""
+def following(database: Database, replica: str) -> Following:
+    """Return how `replica` follows; that it cannot be reached, or seen, is told as well."""
     try:
-        found = channels(session)
-    except SqlError:
-        return None
-    lags = [channel.lag for channel in found if channel.lag is not None and channel.runs]
-    return max(lags) if lags and len(lags) == len(found) else None
+        with database.replica(replica) as session:
+            return _following(channels(session))
+    except (Refusal, Lost, SqlError) as error:
+        return Following(None, error.message)
+
+
+def _following(found: tuple[Channel, ...]) -> Following:
+    if not found:
+        return Following(None, "it is no replica of anything")
+    for channel in found:
+        if channel.stopped:
+            return Following(None, f"replication from {channel.source}: {channel.stopped}")
+    lags = [channel.lag for channel in found if channel.lag is not None]
+    if len(lags) < len(found):
+        return Following(None, "its lag is not known yet")
+    return Following(max(lags))
 
 
 def _channel(status: dict[str, str | None]) -> Channel:

@@ -50,6 +50,11 @@ class SqlError(StepFailed):
 class LockWait(SqlError):
     """A lock was not granted in time (1205), or a deadlock was broken (1213)."""
 
+    @property
+    def is_deadlock(self) -> bool:
+        """Whether the server has ended it at once, in favour of another transaction."""
+        return self.code == server_errors.LOCK_DEADLOCK
+
 
 class TimeLimit(SqlError):
     """A look's query was ended by its own time limit."""

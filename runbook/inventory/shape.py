@@ -138,7 +138,11 @@ EVERY_TIMEOUT = tuple(
         ("command", Timeouts.command, "For one command on a host."),
         ("query", Timeouts.query, "For one query of a look."),
         ("lock_wait", Timeouts.lock_wait, "For one try of a DDL to get its metadata lock."),
-        ("lock_give_up", Timeouts.lock_give_up, "For all tries of a DDL together."),
+        (
+            "lock_give_up",
+            Timeouts.lock_give_up,
+            "For all tries of a DDL, or of a range, together; for a replica that stopped.",
+        ),
         ("statement", Timeouts.statement, "For one statement of the change."),
         ("job", Timeouts.job, "For one detached job, such as a dump."),
         ("silence", Timeouts.silence, "Until a silent connection is given up."),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 
-from runbook.database.replication import lag
+from runbook.database.replication import following
 from runbook.database.schema import shape
-from runbook.database.sessions import LockWait, SqlError, Value
+from runbook.database.sessions import LockWait, Row, SqlError, Value
 from runbook.errors import Outcome, StepFailed
+from runbook.perform.holdup import HoldUp, looking_on
 from runbook.perform.run import Result, Run
 from runbook.plan.statements import Chunks
 from runbook.sql.text import quote_name
@@ -17,13 +19,43 @@ FIRST_WIDTH = 1000
 LEAST_WIDTH = 500
 """Fewer rows spare nobody and, on a slow line, never get anywhere."""
 RANGE = "SET @chunk_from = %s, @chunk_to = %s"
-TRIES = 10
 REPLICA_EVERY = 1.0
 SPAN = "SELECT @chunk_from, @chunk_to"
 ROWS = """\
 SELECT MAX(piece.k) FROM (SELECT {key} AS k FROM {table} WHERE {key} BETWEEN %s AND %s
  ORDER BY {key} LIMIT %s) AS piece"""
 POSITION = "SELECT position FROM runbook_ledger WHERE id = %s"
+
+
+@dataclass
+class Place:
+    """Where a backfill is: its keys, which of them begins the next range, what it changed.
+
+    `start` is None as long as it does not know its keys.
+    """
+
+    first: int = 0
+    last: int = -1
+    start: int | None = None
+    changed: int = 0
+
+    @property
+    def next(self) -> int:
+        """The key that comes next."""
+        return self.first if self.start is None else self.start
+
+    @property
+    def said(self) -> str:
+        """What it has done, for people."""
+        return f"{counted(self.changed, 'row')} changed"
+
+    @property
+    def onward(self) -> str:
+        """How far it is, and how it goes on."""
+        again = "run the same command again"
+        if self.start is None:
+            return f"Then {again}."
+        return f"Done up to key {self.start - 1}; {again} to continue there."
 
 
 def perform(step: Chunks, run: Run) -> Result:
@@ -36,43 +68,75 @@ def perform(step: Chunks, run: Run) -> Result:
     Raises:
         StepFailed, Lost, Interrupted: what was done so far stays done and recorded.
     """
-    for text in step.span:
-        run.writer.execute(text)
-    first, last = run.writer.rows(SPAN)[0]
-    if first is None or last is None:
-        return Result(Outcome.OK, "no rows")
-    first, last = _number(first), _number(last)
-    row, position = _resume(step, run)
-    start = max(first, position + 1) if position is not None else first
-    origin, changed, width, began = start, 0, FIRST_WIDTH, time.monotonic()
-    total, looked = max(0, last - first + 1), 0.0
+    place, hold_up = Place(), HoldUp(step, run)
     try:
-        while start <= last:
-            if time.monotonic() - looked > REPLICA_EVERY:
-                _wait_for_replicas(run)
-                looked = time.monotonic()
-            end = _end_of(step, run, start, last, width)
-            if end is None:
-                break
-            took = time.monotonic()
-            changed += _chunk(step, run, row, start, end)
-            took = time.monotonic() - took
-            start = end + 1
-            rate = (start - origin) / max(time.monotonic() - began, 1e-6)
-            run.progress(start - first, "keys", total=total, eta=(last - end) / rate)
-            width = next_width(width, took, run.environment.policy.chunk_time)
-            if start <= last:
-                run.keep_lock()
-                run.brake.check()
-                run.gate.hold(step)
-    except SqlError as error:
+        first, last = _span(step, run, hold_up)
+        if first is None or last is None:
+            return Result(Outcome.OK, "no rows")
+        row, position = _resume(step, run)
+        place.first, place.last = _number(first), _number(last)
+        place.start = place.first if position is None else max(place.first, position + 1)
+        _fill(step, run, row, place, hold_up)
+    except StepFailed as error:
         raise StepFailed(
-            f"{step.origin}: {error.message}",
-            advice=f"{error.advice} Done up to key {start - 1}; run the same command again to "
-            "continue there.".strip(),
+            f"{step.origin}: {error.message}", advice=f"{error.advice} {place.onward}".strip()
         ) from error
     run.ledger.finished(row, Outcome.CHANGED)
-    return Result(Outcome.CHANGED if changed else Outcome.OK, f"{counted(changed, 'row')} changed")
+    outcome = Outcome.CHANGED if place.changed else Outcome.OK
+    return Result(outcome, place.said)
+
+
+def _span(step: Chunks, run: Run, hold_up: HoldUp) -> Row:
+    """Return the first and the last key; to find them may have to wait for a lock as well."""
+    while True:
+        tried = time.monotonic()
+        with looking_on(run, step.table) as who:
+            try:
+                for text in step.span:
+                    run.writer.execute(text)
+                return run.writer.rows(SPAN)[0]
+            except LockWait as error:
+                hold_up.step_back(error, "the first or the last row", who(), tried)
+
+
+def _fill(step: Chunks, run: Run, row: int, place: Place, hold_up: HoldUp) -> None:
+    """Run range after range; one that others hold up is tried again, narrower."""
+    origin = start = place.next
+    width, began, looked = FIRST_WIDTH, time.monotonic(), 0.0
+    total = max(0, place.last - place.first + 1)
+    while start <= place.last:
+        if time.monotonic() - looked > REPLICA_EVERY:
+            _wait_for_replicas(step, run)
+            looked = time.monotonic()
+        end, tried = None, time.monotonic()
+        with looking_on(run, step.table) as who:
+            try:
+                end = _end_of(step, run, start, place.last, width)
+                if end is None:
+                    break
+                place.changed += _chunk(step, run, row, start, end)
+            except LockWait as error:
+                if end is None:
+                    hold_up.step_back(error, f"table {step.table}", who(), tried)
+                    continue
+                what = f"a row of keys {start} to {end}"
+                hold_up.step_back(error, what, who(), tried, end)
+                # While it waits for one row it holds those before it in its range.
+                width = max(1, min(width, end - start + 1) // 2)
+                continue
+        took = time.monotonic() - tried
+        place.start = start = end + 1
+        if place.changed:
+            run.stays(place.said)
+        rate = (start - origin) / max(time.monotonic() - began, 1e-6)
+        eta = (place.last - end) / rate
+        run.progress(start - place.first, "keys", total=total, eta=eta)
+        if hold_up.passed(end):
+            width = next_width(width, took, run.environment.policy.chunk_time)
+        if start <= place.last:
+            run.keep_lock()
+            run.brake.check()
+            run.gate.hold(step)
 
 
 def next_width(width: int, took: float, wanted: float) -> int:
@@ -86,24 +150,21 @@ def next_width(width: int, took: float, wanted: float) -> int:
 
 
 def _chunk(step: Chunks, run: Run, row: int, start: int, end: int) -> int:
-    """Run one range; a deadlock or lock wait is tried again, with a pause."""
-    for attempt in range(1, TRIES + 1):
-        try:
-            run.writer.execute("START TRANSACTION")
-            run.writer.execute(RANGE, (start, end))
-            changed = run.writer.execute(step.text)
-            run.ledger.reached(row)
-            run.writer.execute("COMMIT")
-            return changed
-        except SqlError as error:
-            run.writer.execute("ROLLBACK")
-            if not isinstance(error, LockWait):
-                raise
-            if attempt == TRIES:
-                raise
-            run.waiting(f"rows {start} to {end} are locked by somebody; try {attempt} of {TRIES}")
-            run.brake.pause(0.2 * attempt)
-    raise AssertionError("unreachable")
+    """Run one range in its own transaction; return how many rows it changed.
+
+    Raises:
+        SqlError: nothing of it was done, and nothing is locked any more.
+    """
+    try:
+        run.writer.execute("START TRANSACTION")
+        run.writer.execute(RANGE, (start, end))
+        changed = run.writer.execute(step.text)
+        run.ledger.reached(row)
+        run.writer.execute("COMMIT")
+    except SqlError:
+        run.writer.execute("ROLLBACK")
+        raise
+    return changed
 
 
 def _end_of(step: Chunks, run: Run, start: int, last: int, width: int) -> int | None:
@@ -126,13 +187,31 @@ def _resume(step: Chunks, run: Run) -> tuple[int, int | None]:
     return run.ledger.started(step.origin, step.checksum, before, phase=step.phase), None
 
 
-def _wait_for_replicas(run: Run) -> None:
-    """Hold back while a replica is further behind than the policy allows."""
+def _wait_for_replicas(step: Chunks, run: Run) -> None:
+    """Hold back while a replica is further behind than the policy allows, or does not follow.
+
+    Raises:
+        StepFailed: it has not followed for as long as a lock would be waited for.
+    """
     limit = run.environment.policy.max_replica_lag
+    patience = run.environment.timeouts.lock_give_up
     for replica in run.environment.database.replicas:
-        while (behind := lag(run.database, replica.name)) is not None and behind > limit:
-            run.waiting(f"replica {replica.name} is {behind:g} s behind (limit {limit:g} s)")
+        followed = time.monotonic()
+        while (state := following(run.database, replica.name)).lag is None or state.lag > limit:
+            if state.lag is not None:
+                followed = time.monotonic()
+                why = f"replica {replica.name} is {state.lag:g} s behind (limit {limit:g} s)"
+            else:
+                why = f"replica {replica.name} does not follow: {state.why}"
+            if time.monotonic() - followed > patience:
+                raise StepFailed(
+                    f"{why}, for more than {patience:g} s",
+                    advice=f"Mend {replica.name}, or take it out of database.replicas in the "
+                    "inventory.",
+                )
+            run.waiting(why)
             run.keep_lock()
+            run.gate.hold(step)
             run.brake.pause(1.0)
 
 

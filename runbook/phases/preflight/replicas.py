@@ -106,12 +106,10 @@ def _replica(name: str, found: Replication | RunbookError, limit: float) -> tupl
     if not found:
         return Level.REFUSED, "it is no replica of anything", "Take it out of the inventory."
     for channel in found:
-        if not channel.runs:
-            stopped = "receiving" if not channel.receives else "applying"
+        if channel.stopped:
             return (
                 Level.REFUSED,
-                f"replication from {channel.source} is broken: {stopped} has stopped"
-                + (f" ({channel.error})" if channel.error else ""),
+                f"replication from {channel.source} is broken: {channel.stopped}",
                 f"Mend it on {name} first: the backfill waits for every replica.",
             )
     lags = [channel.lag for channel in found if channel.lag is not None]
