@@ -31,15 +31,16 @@ SHORT: dict[str, Value] = {"lock_wait": "1s", "lock_give_up": "2s"}
 
 
 class Filling(threading.Thread):
-    """Performs the backfill of a place beside the test; `ended` says how."""
+    """Performs the backfill of a place beside the test, `first` done first; `ended` says how."""
 
-    def __init__(self, place: Place) -> None:
+    def __init__(self, place: Place, first: Callable[[], object] = str) -> None:
         super().__init__()
         self.result: Result | None = None
         self.error: RunbookError | None = None
         self._place = place
         steps = migrate.prepare(place.site, Options()).steps
         (self._step,) = (step for step in steps if isinstance(step, Chunks))
+        first()
         self.start()
 
     def run(self) -> None:
@@ -144,8 +145,17 @@ def test_an_account_that_sees_no_others_says_so(mariadb: Sandbox, tmp_path: Path
     assert said.endswith("is still locked by a session that this account cannot see")
 
 
-def test_a_locked_table_is_told_with_who_has_it(mariadb: Sandbox, tmp_path: Path) -> None:
-    """A range that waits for the whole table names the session that has locked it."""
+@pytest.mark.parametrize(
+    ("begun", "what"),
+    [
+        (False, "the first or the last row of event_participants"),
+        (True, "table event_participants"),
+    ],
+)
+def test_a_locked_table_is_told_with_who_has_it(
+    mariadb: Sandbox, tmp_path: Path, begun: bool, what: str
+) -> None:
+    """A backfill that waits for the whole table names who has locked it, at its start or later."""
     mariadb.reset(rows=3000, partial=True)
     with (
         place(mariadb, tmp_path, timeouts={"lock_wait": "1s"}) as here,
@@ -153,29 +163,29 @@ def test_a_locked_table_is_told_with_who_has_it(mariadb: Sandbox, tmp_path: Path
         connection.cursor() as cursor,
     ):
         session = int(connection.thread_id())  # type: ignore[no-untyped-call]
-        began = threading.Event()
-        here.told = Watching(began)
-        filling = Filling(here)
-        began.wait(10)
-        cursor.execute("LOCK TABLES event_participants WRITE")
-        filling.waits(f"table event_participants is locked by session {session} root@127.0.0.1")
+
+        def lock() -> None:
+            cursor.execute("LOCK TABLES event_participants WRITE")
+
+        here.told = Watching(lock if begun else str)
+        filling = Filling(here, str if begun else lock)
+        filling.waits(f"{what} is locked by session {session} root@127.0.0.1")
         cursor.execute("UNLOCK TABLES")
         assert filling.ended() == "3,000 rows changed"
 
 
 class Watching(list):  # type: ignore[type-arg]
-    """A list of events that says when the first one comes."""
+    """A list of events that does something when the first one comes, while the run holds still."""
 
-    def __init__(self, first: threading.Event) -> None:
+    def __init__(self, first: Callable[[], object]) -> None:
         super().__init__()
         self._first = first
 
     def append(self, event: object) -> None:
-        """Keep it, and hold the run for a moment: the test does something in between."""
+        """Keep it."""
+        if not self:
+            self._first()
         super().append(event)
-        if not self._first.is_set():
-            self._first.set()
-            time.sleep(0.5)
 
 
 def test_a_deadlock_is_tried_again(mariadb: Sandbox, tmp_path: Path) -> None:

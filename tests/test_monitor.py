@@ -132,6 +132,15 @@ def test_commands_are_asked_since_a_time_and_nothing_counts_twice(
     assert counted(here, LOST) == 2 * writer.written  # both hosts print the same
 
 
+def test_a_command_whose_pipe_fails_is_no_silent_log(mariadb: Sandbox, tmp_path: Path) -> None:
+    """Where the first part of a pipe fails, the log is told as one that cannot be read."""
+    logs = {"api": {"role": "app", "command": "docker-of-old logs --since {since} | cat"}}
+    ran = place(mariadb, tmp_path, logs=logs).run("monitor", once=True)
+    found = [f for f in ran.document["findings"] if f["what"] == "log api"]
+    assert [(f["where"], f["level"]) for f in found] == [("app1", "warning"), ("app2", "warning")]
+    assert all("docker-of-old: command not found" in f["detail"] for f in found)
+
+
 def test_a_units_journal_is_followed_behind_its_cursor(sandbox: Sandbox, tmp_path: Path) -> None:
     """Entries of a real journal count once: their level is that of the line, or the journal's."""
     here = place(sandbox, tmp_path, logs={"api": {"role": "app", "unit": "shop-api"}})

@@ -130,6 +130,15 @@ def test_a_job_that_fails_or_is_silent_is_a_failure(
     assert said in ran.said
 
 
+def test_a_pipe_hides_no_job_that_failed(mariadb: Sandbox, tmp_path: Path) -> None:
+    """The job fails where any part of its pipe does, though it is run behind a lock."""
+    section = {"host": "app1", "command": "false | cat", "report": "summary"}
+    made = lean(mariadb, tmp_path, validate=section, hosts=APP)
+    assert made.run("migrate").status == 0
+    ran = made.run("validate")
+    assert (ran.status, "app1: exit status 1" in ran.said) == (1, True)
+
+
 def test_triggers_that_stand_are_proven(sandbox: Sandbox, tmp_path: Path) -> None:
     """Without the triggers validate warns that nothing is proven; with them it proves them."""
     made = lean(sandbox, tmp_path)

@@ -53,6 +53,17 @@ def test_a_table_emptied_or_gone(mariadb: Sandbox, tmp_path: Path) -> None:
     assert [json.loads(line)["outcome"] for line in lines(alerts)] == ["alert", "failed"]
 
 
+def test_an_alert_whose_pipe_failed_is_sent_again(mariadb: Sandbox, tmp_path: Path) -> None:
+    """A command that hands the alert to what fails has not told anybody: the next scan does."""
+    alerts = tmp_path / "alerts"
+    made = scanner(mariadb, tmp_path, alert=f"cat >> {alerts}; false | cat")
+    insert(mariadb, *range(1, 31))
+    assert made.scan("baseline").status == 0
+    mariadb.query(f"TRUNCATE {AUDIT}")
+    assert (made.scan().status, made.scan().status) == (1, 1)
+    assert [json.loads(line)["outcome"] for line in lines(alerts)] == ["alert", "alert"]
+
+
 def test_a_column_that_nobody_watches_is_an_alert(mariadb: Sandbox, tmp_path: Path) -> None:
     """One column more than the digests hold is told by its check, also after accepting."""
     made = scanner(mariadb, tmp_path)

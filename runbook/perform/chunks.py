@@ -9,7 +9,7 @@ from runbook.database.replication import following
 from runbook.database.schema import shape
 from runbook.database.sessions import LockWait, Row, SqlError, Value
 from runbook.errors import Outcome, StepFailed
-from runbook.perform.holdup import HoldUp, looking_on
+from runbook.perform.holdup import HoldUp
 from runbook.perform.run import Result, Run
 from runbook.plan.statements import Chunks
 from runbook.sql.text import quote_name
@@ -68,15 +68,16 @@ def perform(step: Chunks, run: Run) -> Result:
     Raises:
         StepFailed, Lost, Interrupted: what was done so far stays done and recorded.
     """
-    place, hold_up = Place(), HoldUp(step, run)
+    place = Place()
     try:
-        first, last = _span(step, run, hold_up)
-        if first is None or last is None:
-            return Result(Outcome.OK, "no rows")
-        row, position = _resume(step, run)
-        place.first, place.last = _number(first), _number(last)
-        place.start = place.first if position is None else max(place.first, position + 1)
-        _fill(step, run, row, place, hold_up)
+        with HoldUp(step, run) as hold_up:
+            first, last = _span(step, run, hold_up)
+            if first is None or last is None:
+                return Result(Outcome.OK, "no rows")
+            row, position = _resume(step, run)
+            place.first, place.last = _number(first), _number(last)
+            place.start = place.first if position is None else max(place.first, position + 1)
+            _fill(step, run, row, place, hold_up)
     except StepFailed as error:
         raise StepFailed(
             f"{step.origin}: {error.message}", advice=f"{error.advice} {place.onward}".strip()
@@ -89,14 +90,13 @@ def perform(step: Chunks, run: Run) -> Result:
 def _span(step: Chunks, run: Run, hold_up: HoldUp) -> Row:
     """Return the first and the last key; to find them may have to wait for a lock as well."""
     while True:
-        tried = time.monotonic()
-        with looking_on(run, step.table) as who:
-            try:
-                for text in step.span:
-                    run.writer.execute(text)
-                return run.writer.rows(SPAN)[0]
-            except LockWait as error:
-                hold_up.step_back(error, "the first or the last row", who(), tried)
+        hold_up.trying()
+        try:
+            for text in step.span:
+                run.writer.execute(text)
+            return run.writer.rows(SPAN)[0]
+        except LockWait as error:
+            hold_up.step_back(error, f"the first or the last row of {step.table}")
 
 
 def _fill(step: Chunks, run: Run, row: int, place: Place, hold_up: HoldUp) -> None:
@@ -109,21 +109,20 @@ def _fill(step: Chunks, run: Run, row: int, place: Place, hold_up: HoldUp) -> No
             _wait_for_replicas(step, run)
             looked = time.monotonic()
         end, tried = None, time.monotonic()
-        with looking_on(run, step.table) as who:
-            try:
-                end = _end_of(step, run, start, place.last, width)
-                if end is None:
-                    break
-                place.changed += _chunk(step, run, row, start, end)
-            except LockWait as error:
-                if end is None:
-                    hold_up.step_back(error, f"table {step.table}", who(), tried)
-                    continue
-                what = f"a row of keys {start} to {end}"
-                hold_up.step_back(error, what, who(), tried, end)
-                # While it waits for one row it holds those before it in its range.
-                width = max(1, min(width, end - start + 1) // 2)
+        hold_up.trying()
+        try:
+            end = _end_of(step, run, start, place.last, width)
+            if end is None:
+                break
+            place.changed += _chunk(step, run, row, start, end)
+        except LockWait as error:
+            if end is None:
+                hold_up.step_back(error, f"table {step.table}")
                 continue
+            hold_up.step_back(error, f"a row of keys {start} to {end}", end)
+            # While it waits for one row it holds those before it in its range.
+            width = max(1, min(width, end - start + 1) // 2)
+            continue
         took = time.monotonic() - tried
         place.start = start = end + 1
         if place.changed:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
+from types import TracebackType
 
 from runbook.database.blockers import row_blockers
 from runbook.database.sessions import LockWait
@@ -14,17 +14,44 @@ from runbook.errors import RunbookError, StepFailed
 from runbook.perform.run import Run
 from runbook.plan.statements import Chunks
 
+EVERY = 0.25
 UNSEEN = "a session that this account cannot see"
 
 
 class HoldUp:
-    """Since when a backfill is held up, and up to which key; it is over behind that one."""
+    """Since when a backfill is held up, up to which key, and by whom; a context manager.
+
+    Who holds a row lock is only shown while somebody waits for it. So a thread
+    asks that, on the reading session, when a try has lasted for half of the
+    time that it may wait.
+    """
 
     def __init__(self, step: Chunks, run: Run) -> None:
         self._step = step
         self._run = run
         self._since: float | None = None
         self._until: int | None = None
+        self._tried = 0.0
+        self._asked = True
+        self._seen: tuple[str, ...] = ()
+        self._asking = threading.Lock()
+        self._over = threading.Event()
+        self._beside = threading.Thread(target=self._look_on, daemon=True)
+
+    def __enter__(self) -> HoldUp:
+        self._beside.start()
+        return self
+
+    def __exit__(
+        self, _kind: type[BaseException] | None, _error: object, _at: TracebackType | None
+    ) -> None:
+        self._over.set()
+        self._beside.join()  # the reading session is for one thread at a time
+
+    def trying(self) -> None:
+        """Say that a try begins."""
+        with self._asking:
+            self._tried, self._asked, self._seen = time.monotonic(), False, ()
 
     def passed(self, end: int) -> bool:
         """Whether nothing holds it up any more, now that all up to key `end` is done."""
@@ -32,10 +59,8 @@ class HoldUp:
             self._since = None
         return self._since is None
 
-    def step_back(
-        self, error: LockWait, what: str, who: str, began: float, until: int | None = None
-    ) -> None:
-        """Tell who has locked what, and wait a while; it was tried since `began`.
+    def step_back(self, error: LockWait, what: str, until: int | None = None) -> None:
+        """Tell who has locked what, and wait a while.
 
         With `until` it is over when all up to that key is done, else with the next range.
 
@@ -44,8 +69,10 @@ class HoldUp:
             Interrupted: a stop was asked for, or the window has closed.
         """
         run, limits = self._run, self._run.environment.timeouts
+        with self._asking:
+            self._asked, who = True, "; ".join(self._seen) or UNSEEN
         if self._since is None:
-            self._since, self._until = began, until
+            self._since, self._until = self._tried, until
         # A deadlock is over before anybody can be asked who was in it.
         held = "in a deadlock with another session" if error.is_deadlock else f"locked by {who}"
         if time.monotonic() - self._since > limits.lock_give_up:
@@ -60,31 +87,14 @@ class HoldUp:
         seconds = 0.2 if error.is_deadlock else limits.lock_wait
         run.brake.pause(seconds * random.uniform(0.5, 1.5))  # noqa: S311
 
-
-@contextmanager
-def looking_on(run: Run, table: str | None) -> Iterator[Callable[[], str]]:
-    """Hand over what says who held up a statement that ended with a lock wait.
-
-    Who holds a row lock is only shown while somebody waits for it, so that is
-    asked from beside, in the midst of the wait.
-    """
-    seen: list[str] = []
-
-    def look() -> None:
-        with suppress(RunbookError):
-            name = run.environment.database.name
-            seen.extend(row_blockers(run.reader, name, table, run.writer.id))
-
-    timer = threading.Timer(run.environment.timeouts.lock_wait / 2, look)
-    timer.daemon = True
-
-    def who() -> str:
-        timer.cancel()
-        timer.join()  # the reading session is for one thread at a time
-        return "; ".join(seen) or UNSEEN
-
-    timer.start()
-    try:
-        yield who
-    finally:
-        who()
+    def _look_on(self) -> None:
+        run, half = self._run, self._run.environment.timeouts.lock_wait / 2
+        database = run.environment.database.name
+        while not self._over.wait(min(EVERY, half / 2)):
+            with self._asking:
+                if not self._asked and time.monotonic() - self._tried > half:
+                    self._asked = True
+                    with suppress(RunbookError):
+                        self._seen = row_blockers(
+                            run.reader, database, self._step.table, run.writer.id
+                        )
