@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,20 @@ def test_the_note_goes_with_its_dump(mariadb: Sandbox, tmp_path: Path) -> None:
         assert not note.exists()
         assert not Path(f"{old.path}{backups.ENDING}").exists()
         assert Path(f"{newest}.snapshot").exists()
+
+
+def test_a_snapshot_in_hand_is_waited_for(mariadb: Sandbox, tmp_path: Path, taken: Path) -> None:
+    """A run whose connection died may still take it: the next one waits, and takes no second."""
+    with place(mariadb, tmp_path, backup={"snapshot": f"sleep 1; echo line >>{taken}"}) as here:
+        dump, _, snapshot = backup.prepare(here.site, Options()).steps
+        here.perform(dump)
+        with ThreadPoolExecutor() as pool:
+            said = [done.stdout.strip() for done in pool.map(run_here, [snapshot.text] * 2)]
+    assert taken.read_text() == "line\n"
+    assert sorted(line.partition(": ")[2] for line in said) == [
+        "its snapshot is taken",
+        "its snapshot was taken already",
+    ]
 
 
 def test_a_pipe_hides_no_failure(mariadb: Sandbox, tmp_path: Path) -> None:
