@@ -86,6 +86,49 @@ def test_a_job_that_did_something_else_is_found(
 
 
 @MYSQL_IS_WIDE
+def test_the_preview_tells_what_else_the_job_will_do(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The job is given no event, so the preview says how many others are due beside the subject."""
+    made = place(sandbox, tmp_path)
+    for due, others in (("2", ""), ("2, 3", "1 other event is"), ("2, 3, 4", "2 other events are")):
+        sandbox.query(
+            f"UPDATE vaulteer.events SET status = IF(event_id IN ({due}), 'ongoing', 'draft')"
+        )
+        ((ours, theirs),) = sandbox.query(
+            "SELECT SUM(event_id = 2), SUM(event_id <> 2) FROM vaulteer.event_participants"
+            f" WHERE status = 'registered' AND event_id IN ({due})"
+        )
+        said = f"now: event event-2 (Meeting 2), ongoing, registered: {ours}"
+        said += f", and {others} due too, with {theirs} registered" if others else ""
+        planned = made.run("validate", dry_run=True, event="event-2").document["planned"]
+        assert [step["found"] for step in planned if step["kind"] == "trial"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("columns", "said"),
+    [
+        ("status = 'completed'", "event event-2 (Meeting 2) is completed, and the scheduler"),
+        (
+            "end_datetime = UTC_TIMESTAMP() + INTERVAL 1 HOUR",
+            "UTC, and the scheduler completes only what has ended",
+        ),
+    ],
+)
+def test_an_event_that_is_not_due_is_refused(
+    mariadb: Sandbox, tmp_path: Path, columns: str, said: str
+) -> None:
+    """What the job would leave alone is refused, with what would do, and nothing is run."""
+    made = place(mariadb, tmp_path)
+    mariadb.query(f"UPDATE vaulteer.events SET {columns} WHERE event_id = 2")
+    for dry_run in (True, False):
+        ran = made.run("validate", event="event-2", dry_run=dry_run)
+        assert ran.status == 3
+        (row,) = (f for f in ran.document["findings"] if f["level"] == "refused")
+        assert said in row["detail"]
+        assert "leave --event out" in row["advice"]
+    assert mariadb.query("SELECT COUNT(*) FROM vaulteer.event_attendance_audit") == [(0,)]
+
+
+@MYSQL_IS_WIDE
 def test_an_event_with_nobody_registered_holds_and_says_so(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -193,6 +236,26 @@ def test_killed_within_the_job_the_next_run_waits_for_it(mariadb: Sandbox, tmp_p
     assert process.returncode == 0, out
     assert told.read_text() == "begun\nflagged\n" * 2
     assert "8 hold" in out
+
+
+def test_an_event_that_an_earlier_job_completed_is_not_tried_again(
+    mariadb: Sandbox, tmp_path: Path
+) -> None:
+    """Due when the run began and completed when its turn came: the job is not run for nothing."""
+    told, go = tmp_path / "told", tmp_path / "go"
+    slow = f"echo begun >>{told}; until [ -e {go} ]; do sleep 0.05; done\n{standins.JOB}"
+    completed = "UPDATE events SET status = 'completed' WHERE uid = 'event-2';"
+    made = place(mariadb, tmp_path, script=slow, also=completed)
+    assert killed(made, "validate", "validate:1", "event=event-2")
+    with made.start("validate", "--env=test", "--event=event-2") as process:
+        assert process.stdout
+        while "still goes on on app1" not in process.stdout.readline():
+            assert process.poll() is None
+        go.touch()
+        out, _ = process.communicate(timeout=60)
+    assert process.returncode == 1, out
+    assert "event-2 (Meeting 2) is completed" in out
+    assert told.read_text() == "begun\n"
 
 
 @given(st.lists(st.text(max_size=40)), st.dictionaries(st.text(), st.integers() | st.text()))

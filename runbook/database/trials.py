@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from runbook.database.sessions import Row, Session, as_text
 
+REFUSED = "refused: "
+"""What the row that calls the subject begins with where nothing can be tried on it; why follows."""
+
 
 def subject(session: Session, given: str, texts: tuple[str, ...]) -> str:
     """Run the statements that choose the subject; return how their last row calls it, or nothing.

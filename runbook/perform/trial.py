@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from runbook.database.sessions import Session, SqlError
-from runbook.database.trials import last_row, subject
+from runbook.database.trials import REFUSED, last_row, subject
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.perform.check import check_rows
@@ -23,7 +23,7 @@ def perform(step: Trial, run: Run) -> Result:
     """Choose the subject, look, run the job once, and compare what it says with what is.
 
     Raises:
-        StepFailed: there is no such subject, the job failed or did not report.
+        StepFailed: there is no such subject, or it is refused; the job failed or did not report.
         Interrupted: the operator stopped while an earlier run of the job went on.
         Lost: the connection to its host went away; the job may go on.
     """
@@ -97,6 +97,11 @@ def _before(session: Session, step: Trial) -> str:
         about = subject(session, step.given, step.subject)
         if not about and step.given:
             raise StepFailed(f"{step.origin}: {step.given} is not there to be tried on")
+        if about.startswith(REFUSED):
+            raise StepFailed(
+                f"{step.origin}: {about.removeprefix(REFUSED)}",
+                advice="The job was not run. Choose one that is due, or leave --event out.",
+            )
         if about:
             last_row(session, step.before)
     except SqlError as error:

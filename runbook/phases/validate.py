@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from runbook.application import Validation
 from runbook.database.sessions import SqlError
-from runbook.database.trials import subject
+from runbook.database.trials import REFUSED, subject
 from runbook.environment import Environment
 from runbook.errors import RunbookError, UsageError
 from runbook.hosts.shell import typed
@@ -33,8 +33,9 @@ class Facts:
     """What a look found.
 
     `triggers` is None where the change has none; `subject` is what the job
-    would be tried on as things are now, empty when there is nothing; `watch`
-    is how the scan stands that does without triggers, where they do not.
+    would be tried on as things are now, empty when there is nothing, and what
+    is in the way of that begins with REFUSED; `watch` is how the scan stands
+    that does without triggers, where they do not.
     """
 
     triggers: triggers.Facts | None = None
@@ -130,6 +131,9 @@ def findings(
             return ()
         where, detail = environment.name, "no job of the application is tried"
         advice = "The inventory's key validate names one: host, command, report."
+    elif refused := _refused(facts):
+        advice = "Choose one that is due, or leave --event out: then the smallest is taken."
+        return (Finding("job", environment.validation.host, Level.REFUSED, refused, advice),)
     elif not facts.subject:
         where = environment.validation.host
         detail = f"{event or 'nothing'} is there now that it could be tried on"
@@ -140,6 +144,11 @@ def findings(
     else:
         return ()
     return (Finding("job", where, Level.WARNING, detail, advice),)
+
+
+def _refused(facts: Facts) -> str:
+    """Return why the subject is refused, or nothing."""
+    return facts.subject.removeprefix(REFUSED) if facts.subject.startswith(REFUSED) else ""
 
 
 def _trial(environment: Environment, change: Change, facts: Facts, event: str) -> Trial | None:
@@ -153,7 +162,7 @@ def _trial(environment: Environment, change: Change, facts: Facts, event: str) -
         where=job.host,
         text=_shown(job, event, chosen, before, after),
         origin=f"{environment.change.parent.name}/{change.name}/trial",
-        found=f"now: {facts.subject}" if facts.subject else "",
+        found="" if not facts.subject or _refused(facts) else f"now: {facts.subject}",
         timeout=environment.timeouts.job,
         given=event,
         subject=chosen,
