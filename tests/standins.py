@@ -27,7 +27,8 @@ SELECT p.event_id, p.participant_id, 'mark_absent', p.attendance_status, 'absent
 FROM event_participants p JOIN events e USING (event_id)
 WHERE e.uid = '{event}' AND p.status = 'registered' AND p.attendance_status = 'unknown';
 SELECT ROW_COUNT();
-UPDATE event_participants p JOIN events e USING (event_id) SET attendance_status = 'absent'
+UPDATE event_participants p JOIN events e USING (event_id)
+SET attendance_status = 'absent', attendance_marked_at = NOW(), attendance_updated_at = NOW()
 WHERE e.uid = '{event}' AND p.status = 'registered' AND p.attendance_status = 'unknown';
 """
 """What the application's job does in earnest, in SQL; it prints how many it has flagged."""
@@ -41,6 +42,7 @@ echo "checking events"
 flagged=$(({count}))
 counts=$(printf '"scanned": %d, "flagged": %d, "skipped": {{"dedupe": 0}}' $flagged $flagged)
 echo 'at noon {{"op": "summary", "event": "{event}", "summary": {{'"$counts"'}}}}'
+{more}
 """
 
 
@@ -51,12 +53,17 @@ def job(
     event: str = "event-2",
     also: str = "",
     count: str = "flagged",
+    more: str = "",
     script: str = JOB,
 ) -> str:
-    """Write the application's job as a script, and return the command that runs it."""
+    """Write the application's job as a script, and return the command that runs it.
+
+    It does `also`, in SQL, after flagging the event's absences, says to have
+    flagged `count`, and at the end does `more`, in bash.
+    """
     file = folder / "job.sh"
     login, sql = sandbox.root / "app.cnf", FLAG.format(event=event) + also
-    file.write_text(script.format(login=login, sql=sql, event=event, count=count))
+    file.write_text(script.format(login=login, sql=sql, event=event, count=count, more=more))
     return f"bash {file}"
 
 

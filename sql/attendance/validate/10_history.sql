@@ -14,7 +14,8 @@ FROM event_attendance_audit AS a
 JOIN (SELECT MAX(id) AS id FROM event_attendance_audit WHERE new_status IS NOT NULL GROUP BY participant_id) AS newest
   ON newest.id = a.id
 JOIN event_participants AS p ON p.participant_id = a.participant_id
-WHERE NOT a.new_status <=> p.attendance_status
+WHERE NOT CONVERT(a.new_status USING utf8mb4) COLLATE utf8mb4_bin
+  <=> CONVERT(p.attendance_status USING utf8mb4) COLLATE utf8mb4_bin
 UNION ALL
 SELECT ''audit rows that do not continue from the one before'', ''0'', CAST(COUNT(*) AS CHAR)
 FROM (
