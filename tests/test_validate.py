@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from runbook.perform.trial import reports
 from sandbox.sandbox import Sandbox
 from tests import standins
-from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
+from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, Ran, lean
 from tests.test_kill import killed
+from tests.watching import migrate
 
 APP = {"app1": {"roles": ["app"]}}
 
@@ -166,6 +169,71 @@ def test_history_that_disagrees_is_found(mariadb: Sandbox, tmp_path: Path) -> No
     assert ran.status == 1
     name = "participants whose attendance_status is not what their newest audit row says"
     assert wrong(ran) == {name: ("0", "1")}
+
+
+UNAUDITED = "participants marked since there is the audit table, without any audit row"
+
+
+def mark(sandbox: Sandbox, when: str, which: str = "participant_id < 4") -> None:
+    """Mark participants without an audit row, as a release would that writes none."""
+    sandbox.query(
+        "UPDATE vaulteer.event_participants SET attendance_status = 'present',"
+        f" attendance_marked_at = {when} WHERE {which}"
+    )
+
+
+@MYSQL_IS_WIDE
+def test_marks_without_an_audit_row_are_found(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Who was marked since the migration has an audit row; older marks need none, in any zone."""
+    sandbox.reset(partial=True)
+    columns = "attendance_marked_at TIMESTAMP NULL, ADD COLUMN attendance_marked_by INT NULL"
+    sandbox.query(f"ALTER TABLE vaulteer.event_participants ADD COLUMN {columns}")
+    mark(sandbox, "NOW() - INTERVAL 1 HOUR", "participant_id > 9")
+    made = lean(sandbox, tmp_path)
+    assert made.run("migrate").status == 0
+    sandbox.query("SET GLOBAL time_zone = '-08:00'")
+    try:
+        assert made.run("validate").status == 0
+        mark(sandbox, "NOW() + INTERVAL 1 SECOND")
+        ran = made.run("validate")
+    finally:
+        sandbox.query("SET GLOBAL time_zone = 'SYSTEM'")
+    assert (ran.status, wrong(ran)) == (1, {UNAUDITED: ("0", "3")})
+
+
+@pytest.mark.wide
+def test_a_release_that_writes_no_audit_rows_is_found(mariadb: Sandbox, tmp_path: Path) -> None:
+    """The scheduler of v1.2.0-unaudited, in earnest, fails the trial and the history."""
+    mariadb.start_application("v1.2.0-unaudited")
+    section = yaml.safe_load((PROJECT / "inventory.yaml").read_text())["environments"]["sandbox"][
+        "validate"
+    ]
+    made = lean(mariadb, tmp_path, validate=section, hosts=APP)
+    assert made.run("migrate").status == 0
+    time.sleep(1)  # marks of the very second are not judged
+    found = wrong(made.run("validate"))
+    assert UNAUDITED in found
+    assert "flagged participants with exactly one new audit row" in found
+    assert any("no audit row explains" in name for name in found)
+
+
+@MYSQL_IS_WIDE
+def test_where_the_audit_table_was_there_before_its_first_row_counts(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """Where no ledger tells since when, marks from the first audit row on need one of their own."""
+    migrate(sandbox)
+    made = lean(sandbox, tmp_path)
+    mark(sandbox, "NOW() - INTERVAL 1 HOUR")
+    assert made.run("validate").status == 0
+    mark(sandbox, "NOW()", "participant_id IN (8, 9)")
+    assert made.run("validate").status == 0
+    sandbox.query(
+        "INSERT INTO vaulteer.event_attendance_audit (event_id, participant_id, action, new_status,"
+        " performed_at) SELECT event_id, participant_id, 'check_in', 'present',"
+        " attendance_marked_at FROM vaulteer.event_participants WHERE participant_id = 8"
+    )
+    assert wrong(made.run("validate")) == {UNAUDITED: ("0", "1")}
 
 
 def test_before_the_migration_validate_fails_without_running_the_job(
