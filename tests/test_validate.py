@@ -144,19 +144,6 @@ def test_a_pipe_hides_no_job_that_failed(mariadb: Sandbox, tmp_path: Path) -> No
     assert (ran.status, "app1: exit status 1" in ran.said) == (1, True)
 
 
-def test_triggers_that_stand_are_proven(sandbox: Sandbox, tmp_path: Path) -> None:
-    """Without the triggers validate warns that nothing is proven; with them it proves them."""
-    made = lean(sandbox, tmp_path)
-    assert made.run("migrate").status == 0
-    bare = made.run("validate")
-    assert (bare.status, "append-only do not stand" in bare.said) == (0, True)
-    assert made.run("triggers").status == 0
-    ran = made.run("validate")
-    assert (ran.status, "append-only do not stand" in ran.said) == (0, False)
-    proofs = [step for step in ran.document["steps"] if step["kind"] == "proof"]
-    assert len(proofs) == 2
-
-
 def test_history_that_disagrees_is_found(mariadb: Sandbox, tmp_path: Path) -> None:
     """A participant changed behind the audit table's back fails the consistency check."""
     made = lean(mariadb, tmp_path)

@@ -144,7 +144,7 @@ def test_killed_within_its_installation_the_same_command_finishes_it(
 
 def test_once_needs_nothing_installed(sandbox: Sandbox, tmp_path: Path) -> None:
     """--once takes the baseline, finds what is done to it, and --accept takes that over."""
-    place = watched(sandbox, tmp_path)
+    place = watched(sandbox, tmp_path, scheduler="own")
     insert(sandbox, *range(1, 20))
     first = place.run("watch", once=True)
     assert (first.status, first.outcomes) == (0, ["ok"]), first.why

@@ -8,7 +8,7 @@ from runbook.application import Validation
 from runbook.database.sessions import SqlError
 from runbook.database.trials import REFUSED, subject
 from runbook.environment import Environment
-from runbook.errors import RunbookError, UsageError
+from runbook.errors import UsageError
 from runbook.hosts.shell import typed
 from runbook.options import Options
 from runbook.phases import proof, triggers, verify, watch
@@ -35,12 +35,13 @@ class Facts:
     `triggers` is None where the change has none; `subject` is what the job
     would be tried on as things are now, empty when there is nothing, and what
     is in the way of that begins with REFUSED; `watch` is how the scan stands
-    that does without triggers, where they do not.
+    that does without triggers, where they do not, and `watched` asks it.
     """
 
     triggers: triggers.Facts | None = None
     subject: str = ""
     watch: tuple[Finding, ...] = ()
+    watched: tuple[Step, ...] = ()
 
     @property
     def guarded(self) -> bool:
@@ -69,8 +70,9 @@ def look(site: Site, event: str) -> Facts:
     """See which triggers stand, and what the job would be tried on; read-only."""
     standing = triggers.look(site) if site.change.triggers else None
     facts = Facts(standing)
-    if not facts.guarded:
-        facts = Facts(standing, watch=_watch(site))
+    if standing and not facts.guarded:
+        watched, found = watch.proof(site, PHASE)
+        facts = Facts(standing, watch=found, watched=watched)
     step = _trial(site.environment, site.change, Facts(), event)
     if step is None:
         return facts
@@ -81,14 +83,6 @@ def look(site: Site, event: str) -> Facts:
         return facts
 
 
-def _watch(site: Site) -> tuple[Finding, ...]:
-    """Return how the watch stands; that its host cannot be seen is a warning."""
-    try:
-        return watch.standing(site)
-    except RunbookError as error:
-        return (Finding("watch", site.environment.name, Level.WARNING, error.message),)
-
-
 def steps(environment: Environment, change: Change, facts: Facts, event: str) -> tuple[Step, ...]:
     """Return the trial of the job, then the checks of the change's `validate/`."""
     step = _trial(environment, change, facts, event)
@@ -96,9 +90,9 @@ def steps(environment: Environment, change: Change, facts: Facts, event: str) ->
 
 
 def proofs(environment: Environment, facts: Facts) -> tuple[Step, ...]:
-    """Return the proof that the triggers hold, where they stand."""
+    """Return the proof that the triggers hold, where they stand; else that the watch does."""
     if facts.triggers is None or not facts.guarded:
-        return ()
+        return facts.watched
     return proof.steps(environment, facts.triggers.attempts, PHASE)
 
 

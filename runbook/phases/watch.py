@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from runbook.application import Watch
 from runbook.environment import Environment
-from runbook.errors import UsageError
+from runbook.errors import RunbookError, UsageError
 from runbook.hosts.shell import quote
 from runbook.options import Options
 from runbook.plan.plan import Finding, Level, Plan
@@ -94,6 +94,34 @@ def standing(site: Site) -> tuple[Finding, ...]:
     return (_standing(place, host.look(site, place.watch)),)
 
 
+def proof(site: Site, phase: str) -> tuple[tuple[Step, ...], tuple[Finding, ...]]:
+    """Return the step with which `phase` proves the watch in place, and how it stands now.
+
+    A watch that the inventory names and nobody has installed proves nothing:
+    it has no step. One whose host cannot be seen now has: the run will ask it.
+    """
+    if site.environment.watch is None or not site.change.watch:
+        return (), ()
+    place = placed(site)
+    step = Scan(
+        phase=phase,
+        title="the watch is in place: its last scan was clean, in time, and something runs it",
+        where=place.watch.host,
+        text=texts.standing(place.environment, place.watch),
+        origin=place.origin,
+        timeout=place.environment.timeouts.command,
+    )
+    try:
+        facts = host.look(site, place.watch)
+    except RunbookError as error:
+        return (step,), (_row(place, "watch", Level.WARNING, error.message),)
+    row = _standing(place, facts)
+    if row.level is Level.OK and not _run(place, facts):
+        advice = f"invoke watch --env={place.environment.name} --install makes its timetable."
+        row = replace(row, level=Level.WARNING, advice=advice)
+    return ((step,) if facts.there else ()), (row,)
+
+
 def report(place: Place, facts: Facts) -> tuple[Step, ...]:
     """Return the step that says how the last scan ended, and whether one is overdue."""
     return (
@@ -137,7 +165,7 @@ def install(place: Place, facts: Facts) -> tuple[Step, ...]:
         put,
         *(() if done else (first,)),
         *_other_scheduler(place, facts),
-        _schedule(place, facts),
+        *_schedule(place, facts),
     )
 
 
@@ -190,25 +218,32 @@ def _standing(place: Place, facts: Facts) -> Finding:
     if not facts.last.good:
         advice = f"invoke watch {env} --once looks again; --accept takes the rows as they are."
         return _row(place, "watch", Level.WARNING, said, advice)
-    by = "" if facts.scheduled else "; nothing on that host runs it"
+    by = "" if _run(place, facts) else "; nothing on that host runs it"
     return _row(place, "watch", Level.OK, said + by)
 
 
-def _schedule(place: Place, facts: Facts) -> Command:
+def _run(place: Place, facts: Facts) -> bool:
+    """Whether something runs it, as far as its host can tell."""
+    return facts.scheduled or place.watch.scheduler == "own"
+
+
+def _schedule(place: Place, facts: Facts) -> tuple[Command, ...]:
     environment, watch = place.environment, place.watch
     done = _scheduled(place, facts)
+    if watch.scheduler == "own":
+        return ()
     if watch.scheduler == "cron":
-        line = texts.cron_line(environment, watch, facts)
-        return _command(
-            place, "add its line to the crontab", texts.crontab(environment, line), done=done
-        )
+        text = texts.crontab(environment, texts.cron_line(environment, watch, facts))
+        return (_command(place, "add its line to the crontab", text, done=done),)
     text = texts.systemd(environment, watch, facts)
-    return _command(place, "start its timer", text, done=done)
+    return (_command(place, "start its timer", text, done=done),)
 
 
 def _scheduled(place: Place, facts: Facts) -> bool:
     """Whether the timetable is exactly the one that the inventory wants."""
     environment, watch = place.environment, place.watch
+    if watch.scheduler == "own":
+        return not facts.line and not facts.units
     if watch.scheduler == "cron":
         return facts.line == texts.cron_line(environment, watch, facts) and not facts.units
     units = "".join(texts.units(environment, watch, facts))
@@ -216,15 +251,15 @@ def _scheduled(place: Place, facts: Facts) -> bool:
 
 
 def _other_scheduler(place: Place, facts: Facts) -> tuple[Command, ...]:
-    """Return what takes an earlier timetable of the other kind away."""
-    environment = place.environment
-    if place.watch.scheduler == "cron" and facts.units:
+    """Return what takes an earlier timetable of another kind away."""
+    environment, steps = place.environment, []
+    if facts.units and place.watch.scheduler != "systemd":
         text = texts.without_systemd(environment, facts)
-        return (_command(place, "stop and remove its timer", text),)
-    if place.watch.scheduler == "systemd" and facts.line:
+        steps.append(_command(place, "stop and remove its timer", text))
+    if facts.line and place.watch.scheduler != "cron":
         text = texts.crontab(environment)
-        return (_command(place, "take its line out of the crontab", text),)
-    return ()
+        steps.append(_command(place, "take its line out of the crontab", text))
+    return tuple(steps)
 
 
 def _scan(place: Place, title: str, text: str) -> Scan:

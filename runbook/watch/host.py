@@ -70,6 +70,11 @@ class Facts:
         return age is None or age > 2 * every + 60
 
     @property
+    def there(self) -> bool:
+        """Whether anything of the watch is on the host."""
+        return bool(self.script or self.baseline or self.last or self.scheduled)
+
+    @property
     def scheduled(self) -> bool:
         """Whether something on the host runs it."""
         return bool(self.line) or self.timer

@@ -73,6 +73,20 @@ def report(watch: Watch, facts: Facts) -> str:
     return script(jobs.text(values, "scan_report"))
 
 
+def standing(environment: Environment, watch: Watch) -> str:
+    """Return the command that says whether the watch is in place: good, in time, and run there.
+
+    It needs no look, so that the host may be away while it is planned.
+    """
+    values: dict[str, jobs.Words] = {
+        "folder": watch.folder,
+        "every": round(watch.every),
+        "mark": mark(environment),
+        "scheduler": watch.scheduler,
+    }
+    return script(jobs.text(values, "scan_standing"))
+
+
 def put(facts: Facts, text: str) -> str:
     """Return the command that writes the script into its folder."""
     return script(

@@ -24,7 +24,10 @@ SETTLE = Key(
     600.0,
 )
 SCHEDULER = Key(
-    "scheduler", choice({name: name for name in ("cron", "systemd")}), "What runs it there.", "cron"
+    "scheduler",
+    choice({name: name for name in ("cron", "systemd", "own")}),
+    "What runs it there; `own` is a scheduler of yours that types `invoke watch --once`.",
+    "cron",
 )
 ALERT = optional("alert", COMMAND, "Run there with what was found, as JSON, on standard input.")
 HEARTBEAT = optional(
