@@ -68,7 +68,7 @@ def test_the_preview_tells_what_else_the_job_will_do(sandbox: Sandbox, tmp_path:
 @pytest.mark.parametrize(
     ("columns", "said"),
     [
-        ("status = 'completed'", "event event-2 (Meeting 2) is completed, and the scheduler"),
+        ("status = 'cancelled'", "event event-2 (Meeting 2) is cancelled, and the scheduler"),
         (
             "end_datetime = UTC_TIMESTAMP() + INTERVAL 1 HOUR",
             "UTC, and the scheduler completes only what has ended",
@@ -88,6 +88,24 @@ def test_an_event_that_is_not_due_is_refused(
         assert said in row["detail"]
         assert "leave --event out" in row["advice"]
     assert mariadb.query("SELECT COUNT(*) FROM vaulteer.event_attendance_audit") == [(0,)]
+
+
+@MYSQL_IS_WIDE
+def test_killed_behind_the_job_the_same_event_is_not_in_the_way(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The event is completed by then: its trial is skipped with a warning, the rest goes on."""
+    made = place(sandbox, tmp_path)
+    assert killed(made, "validate", "1", "event=event-2")
+    sandbox.query("UPDATE vaulteer.events SET status = 'completed' WHERE event_id = 2")
+    for dry_run in (True, False):
+        ran = made.run("validate", event="event-2", dry_run=dry_run)
+        assert ran.status == 0, ran.why
+        (row,) = (f for f in ran.document["findings"] if f["what"] == "job")
+        assert row["detail"] == "event event-2 (Meeting 2) is completed already"
+        assert row["level"] == "warning"
+    ended = [step["outcome"] for step in ran.document["steps"] if step["kind"] == "trial"]
+    assert ended == ["skipped"]
 
 
 @MYSQL_IS_WIDE
@@ -255,7 +273,7 @@ def test_killed_within_the_job_the_next_run_waits_for_it(mariadb: Sandbox, tmp_p
 def test_an_event_that_an_earlier_job_completed_is_not_tried_again(
     mariadb: Sandbox, tmp_path: Path
 ) -> None:
-    """Due when the run began and completed when its turn came: the job is not run for nothing."""
+    """Due when the run began and completed when its turn came: its trial is skipped, and told."""
     told, go = tmp_path / "told", tmp_path / "go"
     slow = f"echo begun >>{told}; until [ -e {go} ]; do sleep 0.05; done\n{standins.JOB}"
     completed = "UPDATE events SET status = 'completed' WHERE uid = 'event-2';"
@@ -267,8 +285,9 @@ def test_an_event_that_an_earlier_job_completed_is_not_tried_again(
             assert process.poll() is None
         go.touch()
         out, _ = process.communicate(timeout=60)
-    assert process.returncode == 1, out
-    assert "event-2 (Meeting 2) is completed" in out
+    assert process.returncode == 0, out
+    assert "skipped  validate  app1: try" in out
+    assert "event event-2 (Meeting 2) is completed already" in out
     assert told.read_text() == "begun\n"
 
 

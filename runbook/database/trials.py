@@ -6,6 +6,8 @@ from runbook.database.sessions import Row, Session, as_text
 
 REFUSED = "refused: "
 """What the row that calls the subject begins with where nothing can be tried on it; why follows."""
+DONE = "done: "
+"""What it begins with where the job has been there before, perhaps in a run that was cut off."""
 
 
 def subject(session: Session, given: str, texts: tuple[str, ...]) -> str:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 
 from runbook.database.sessions import Session, SqlError
-from runbook.database.trials import REFUSED, last_row, subject
+from runbook.database.trials import DONE, REFUSED, last_row, subject
 from runbook.errors import Outcome, StepFailed
 from runbook.events import CheckRow
 from runbook.perform.check import check_rows
@@ -32,6 +32,8 @@ def perform(step: Trial, run: Run) -> Result:
         about = _before(session, step)
         if not about:
             return Result(Outcome.SKIPPED, "nothing is there that the job could be tried on")
+        if about.startswith(DONE):
+            return Result(Outcome.SKIPPED, about.removeprefix(DONE))
         done = run.hosts.run(step.where, step.command, timeout=step.timeout)
         if not done.ok:
             raise StepFailed(

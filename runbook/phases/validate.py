@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from runbook.application import Validation
 from runbook.database.sessions import SqlError
-from runbook.database.trials import REFUSED, subject
+from runbook.database.trials import DONE, REFUSED, subject
 from runbook.environment import Environment
 from runbook.errors import UsageError
 from runbook.hosts.shell import typed
@@ -22,6 +22,7 @@ from runbook.sql.text import quote_string
 PHASE = "validate"
 FILES = ("subject", "before", "after")
 """The files of a change's `trial/`."""
+CHOOSE = "Choose one that is due, or leave --event out: then the smallest is taken."
 FREE = "flock -n . true"
 """Whether nobody holds the lock on the login folder: it needs no file of ours."""
 ALONE = "exec 9<. && flock -n 9 || { echo 'an earlier run of this job goes on' >&2; exit 75; }"
@@ -34,8 +35,8 @@ class Facts:
 
     `triggers` is None where the change has none; `subject` is what the job
     would be tried on as things are now, empty when there is nothing, and what
-    is in the way of that begins with REFUSED; `watch` is how the scan stands
-    that does without triggers, where they do not, and `watched` asks it.
+    is in the way of that begins with REFUSED or DONE; `watch` is how the scan
+    stands that does without triggers, where they do not, and `watched` asks it.
     """
 
     triggers: triggers.Facts | None = None
@@ -125,9 +126,12 @@ def findings(
             return ()
         where, detail = environment.name, "no job of the application is tried"
         advice = "The inventory's key validate names one: host, command, report."
-    elif refused := _refused(facts):
-        advice = "Choose one that is due, or leave --event out: then the smallest is taken."
-        return (Finding("job", environment.validation.host, Level.REFUSED, refused, advice),)
+    elif facts.subject.startswith(REFUSED):
+        refused = facts.subject.removeprefix(REFUSED)
+        return (Finding("job", environment.validation.host, Level.REFUSED, refused, CHOOSE),)
+    elif facts.subject.startswith(DONE):
+        where, detail = environment.validation.host, facts.subject.removeprefix(DONE)
+        advice = f"It will be skipped. {CHOOSE}"
     elif not facts.subject:
         where = environment.validation.host
         detail = f"{event or 'nothing'} is there now that it could be tried on"
@@ -138,11 +142,6 @@ def findings(
     else:
         return ()
     return (Finding("job", where, Level.WARNING, detail, advice),)
-
-
-def _refused(facts: Facts) -> str:
-    """Return why the subject is refused, or nothing."""
-    return facts.subject.removeprefix(REFUSED) if facts.subject.startswith(REFUSED) else ""
 
 
 def _trial(environment: Environment, change: Change, facts: Facts, event: str) -> Trial | None:
@@ -156,7 +155,7 @@ def _trial(environment: Environment, change: Change, facts: Facts, event: str) -
         where=job.host,
         text=_shown(job, event, chosen, before, after),
         origin=f"{environment.change.parent.name}/{change.name}/trial",
-        found="" if not facts.subject or _refused(facts) else f"now: {facts.subject}",
+        found=_now(facts.subject),
         timeout=environment.timeouts.job,
         given=event,
         subject=chosen,
@@ -172,6 +171,10 @@ def _trial(environment: Environment, change: Change, facts: Facts, event: str) -
 def _alone(job: Validation) -> str:
     """Return the command that runs the job, unless an earlier run of it goes on."""
     return typed(f"{ALONE}\n{job.command}")
+
+
+def _now(about: str) -> str:
+    return "" if not about or about.startswith((REFUSED, DONE)) else f"now: {about}"
 
 
 def _shown(job: Validation, event: str, *texts: tuple[str, ...]) -> str:

@@ -4,7 +4,8 @@
    registered, too.
 
    The scheduler completes every event that is due, so the last row tells of the
-   others. It begins with refused where it would leave the event alone. */
+   others. It begins with refused where it would leave the event alone, and with
+   done where it has completed the event before, as in a run that was cut off. */
 SELECT e.uid INTO @subject
 FROM events AS e
 WHERE @subject IS NULL AND e.status IN ('published', 'ongoing') AND e.end_datetime <= UTC_TIMESTAMP()
@@ -19,6 +20,7 @@ LEFT JOIN event_participants AS p ON p.event_id = e.event_id AND p.status = 'reg
 WHERE e.status IN ('published', 'ongoing') AND e.end_datetime <= UTC_TIMESTAMP()
   AND CONVERT(e.uid USING utf8mb4) COLLATE utf8mb4_bin <> CONVERT(@subject USING utf8mb4);
 SELECT CASE
+    WHEN e.status = 'completed' THEN CONCAT('done: event ', e.uid, ' (', e.title, ') is completed already')
     WHEN e.status NOT IN ('published', 'ongoing') THEN CONCAT('refused: event ', e.uid, ' (', e.title, ') is ',
       e.status, ', and the scheduler completes only what is published or ongoing, and has ended')
     WHEN e.end_datetime > UTC_TIMESTAMP() THEN CONCAT('refused: event ', e.uid, ' (', e.title, ') ends at ',
