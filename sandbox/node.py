@@ -116,10 +116,12 @@ def _npm_ci(programs: Node, project: Path, folder: Path, about: str) -> None:
     quick = ("--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
     own = folder / ".npm"  # what npm keeps goes here, not into the user's home
     kept = f"--cache={own}"
+    trusts = {"NODE_EXTRA_CA_CERTS": str(pip.AUTHORITIES)} if pip.AUTHORITIES.exists() else {}
     done = subprocess.run(
         [programs.npm, "ci", "--ignore-scripts", "--no-audit", "--no-fund", *quick, kept],
         cwd=folder,
-        env=os.environ | {"PATH": path},
+        # Whom this machine trusts, npm shall trust too: there may be a proxy in between.
+        env=trusts | os.environ | {"PATH": path},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
