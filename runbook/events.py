@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Any, TypeVar
 
 from runbook.errors import Outcome
 from runbook.plan.plan import Plan
@@ -200,6 +201,7 @@ Event = (
     | RunFinished
 )
 Tell = Callable[[Event], None]
+T = TypeVar("T")
 
 
 def fan_out(subscribers: Iterable[Tell]) -> Tell:
@@ -215,20 +217,30 @@ def fan_out(subscribers: Iterable[Tell]) -> Tell:
 
 def redacting(tell: Tell, secrets: Callable[[], Iterable[str]]) -> Tell:
     """Return a subscriber that hands events on with every secret replaced by `•••`."""
+    return lambda event: tell(redacted(event, secrets()))
 
-    def clean(value: object) -> object:
+
+def redacted(value: T, secrets: Iterable[str]) -> T:
+    """Return a text, a frozen value or JSON's own types, every secret in it replaced by `•••`."""
+    known = tuple(secrets)
+
+    def without(value: Any) -> Any:
         if isinstance(value, Enum):
             return value
         if isinstance(value, str):
-            return redact(value, secrets())
+            return redact(value, known)
         if isinstance(value, tuple):
-            return tuple(clean(item) for item in value)
+            return tuple(map(without, value))
+        if isinstance(value, list):
+            return list(map(without, value))
+        if isinstance(value, dict):
+            return {key: without(item) for key, item in value.items()}
         if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes = {f.name: clean(getattr(value, f.name)) for f in dataclasses.fields(value)}
+            changes = {f.name: without(getattr(value, f.name)) for f in dataclasses.fields(value)}
             return dataclasses.replace(value, **changes)
         return value
 
-    return lambda event: tell(clean(event))  # type: ignore[arg-type]
+    return without(value) if known else value
 
 
 def redact(text: str, secrets: Iterable[str]) -> str:

@@ -21,9 +21,15 @@ def private_folder(state: Path, *parts: str) -> Path:
     return folder
 
 
-def tidy(folder: Path, keep: int = KEEP) -> None:
-    """Remove all but the newest `keep` files of a folder, where that can be; nothing needs them."""
+def tidy(made: Path, keep: int = KEEP, *, dated: bool = False) -> None:
+    """Remove all but the newest `keep` files beside the one just made, where that can be.
+
+    Which they are, `dated` names say, else the files' times. Nothing needs
+    them; the one just made stays, whatever clocks say.
+    """
     with contextlib.suppress(OSError):
-        files = [path for path in folder.iterdir() if path.is_file()]
-        for old in sorted(files, key=lambda path: path.stat().st_mtime)[:-keep]:
+        others = [path for path in made.parent.iterdir() if path.is_file() and path != made]
+        ages = {path: 0.0 if dated else path.stat().st_mtime for path in others}
+        others.sort(key=lambda path: (ages[path], path.name), reverse=True)
+        for old in others[keep - 1 :]:
             old.unlink(missing_ok=True)

@@ -17,8 +17,9 @@ from markdown_it.token import Token
 from runbook.report.folding import fold
 from runbook.report.markdown import markdown
 from runbook.report.page import Source, page
-from runbook.report.reading import clean, lines
+from runbook.report.reading import lines
 from runbook.report.words import advised
+from runbook.visible import clean
 from tests.journals import Page, changed, journal, page_of
 
 OURS = frozenset(

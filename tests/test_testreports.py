@@ -120,10 +120,10 @@ def test_failures_are_shown_by_name_and_first_lines() -> None:
         one["failureMessages"] = ["\x1b[31mError\x1b[0m: \x07no\n" + "at a.js\n" * 50]
     result = judged(read(jest(case)), 1, ())
     assert [(row.name, row.expected, row.actual) for row in result.checks] == [
-        (f"group > test {n}", "passed", "Error: no") for n in range(5)
+        (f"group > test {n}", "passed", r"Error: \x07no") for n in range(5)
     ]
     assert len(result.output) <= 20
-    assert result.output[:2] == ("group > test 0", "  Error: no")
+    assert result.output[:2] == ("group > test 0", r"  Error: \x07no")
     assert result.output[-1] == "… and 2 more"
 
 

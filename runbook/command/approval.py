@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import difflib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from runbook.command.afterwards import DONE, following
 from runbook.database.book import Book, RunEntry
 from runbook.environment import Confirm, Environment
 from runbook.errors import Refusal, UsageError
+from runbook.events import redact
 from runbook.options import Options
 from runbook.plan.plan import Plan
 from runbook.plan.statements import Record
@@ -115,15 +116,16 @@ def confirmed(plan: Plan, environment: Environment, options: Options) -> str:
     return "nothing to confirm" if not plan.pending else "policy.confirm is none"
 
 
-def keep_preview(plan: Plan, environment: Environment) -> None:
+def keep_preview(plan: Plan, environment: Environment, secrets: Iterable[str]) -> None:
     """Keep a previewed plan's text on this machine, to say later what differs, where that can be.
 
-    A preview writes nothing that it depends on.
+    A preview writes nothing that it depends on, and no secret.
     """
     with contextlib.suppress(OSError):
         folder = private_folder(environment.state, environment.name, "previews")
-        (folder / plan.digest).write_text(_sent(plan), "utf-8")
-        tidy(folder)
+        kept = folder / plan.digest
+        kept.write_text(redact(_sent(plan), secrets), "utf-8")
+        tidy(kept)
 
 
 def _used_up(last: RunEntry, book: Book) -> str:

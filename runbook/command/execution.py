@@ -32,6 +32,7 @@ from runbook.telling.console import Console
 from runbook.telling.document import Document
 from runbook.telling.journal import Journal
 from runbook.telling.notices import Notices
+from runbook.visible import in_one_line
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ class Execution:
         identity = f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
         journal = _journal(environment, identity)
         self.later.callback(self._close, journal)
-        tidy(journal.path.parent)
+        tidy(journal.path, dated=True)
         self.document.journal = str(journal.path)
         subscribers = fan_out((journal, self.document, self.console))
         notices = Notices(environment, subscribers)
@@ -156,8 +157,12 @@ def _journalled(environment: Environment) -> Iterator[None]:
 
 
 def _operator() -> str:
-    """Return who types: the person behind sudo, else the user, else the number."""
+    """Return who types: the person behind sudo, else the user, else the number.
+
+    Both names are what the environment says, which anybody may set to anything.
+    """
     try:
-        return os.environ.get("SUDO_USER") or getpass.getuser()
+        name = os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
-        return f"uid {os.getuid()}"
+        name = f"uid {os.getuid()}"
+    return in_one_line(name)[: ledger.LONGEST_OPERATOR]

@@ -78,7 +78,7 @@ class Invocation:
         except RunbookError as error:
             if locks and not error.told and not self.console.interactive:
                 told = notices.Notices(environment, fan_out((self.document, self.console)))
-                told.refused(self.phase.name, error)
+                told.refused(self.phase.name, error, self.site.password.known)
                 told.close()
             raise
 
@@ -88,7 +88,7 @@ class Invocation:
         if self.options.plan is not None:
             book = read_book(self.site.reader)
             approval.refuse_another_plan(plan, environment, self.options.plan, book)
-        approval.keep_preview(plan, environment)
+        approval.keep_preview(plan, environment, self.site.password.known)
         if plan.pending and not plan.refusals:
             self.document.next = f"{plan.command} --plan={plan.digest}"
         self.console.preview(plan, environment, full=self.options.full)

@@ -36,6 +36,8 @@ def main(
             console.say(f"{mistake} (not in the way of {environment.name})", "yellow")
         try:
             with site.opened(environment) as opened:
+                console.hide(lambda: opened.password.known)
+                document.secrets = lambda: opened.password.known
                 return Invocation(phase, options, opened, console, document).run()
         except KeyboardInterrupt:
             if document.run is None:

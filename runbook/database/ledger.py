@@ -15,6 +15,7 @@ from runbook.database.schema import Shape
 from runbook.database.sessions import Session, Value
 
 TABLE = "runbook_ledger"
+LONGEST_OPERATOR = 100
 RUNNER = "runner: "
 """What `statement` begins with where the application's own runner did it; its table follows."""
 ADDING = ("migrate", "triggers")
@@ -38,7 +39,7 @@ CREATE TABLE IF NOT EXISTS {TABLE} (
   before_ddl MEDIUMTEXT NULL,
   position DECIMAL(20) NULL,
   added TEXT NULL,
-  operator VARCHAR(100) NOT NULL,
+  operator VARCHAR({LONGEST_OPERATOR}) NOT NULL,
   host VARCHAR(255) NOT NULL,
   connection_id BIGINT UNSIGNED NOT NULL,
   started_at DATETIME(6) NOT NULL,

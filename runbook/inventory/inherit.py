@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from runbook.inventory import shape
 from runbook.inventory.document import Entry, Node, Scalar, Section
-from runbook.inventory.mistakes import InventoryError, did_you_mean, nearest, visible
+from runbook.inventory.mistakes import InventoryError, did_you_mean, nearest
 from runbook.inventory.records import Named, Record
 from runbook.inventory.words import found
+from runbook.visible import in_one_line
 
 LONGEST = 8
 
@@ -30,7 +31,7 @@ def lineage(name: str, environments: Section) -> tuple[str, ...]:
             raise extends.place.error(f"more than {LONGEST} environments extend one another")
         if extends.text in line:
             circle = " → ".join((*line, extends.text))
-            raise extends.place.error(f"an environment cannot extend itself: {visible(circle)}")
+            raise extends.place.error(f"an environment cannot extend itself: {in_one_line(circle)}")
         line.append(extends.text)
     return tuple(line)
 

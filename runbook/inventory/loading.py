@@ -19,10 +19,10 @@ from runbook.inventory.mistakes import (
     Place,
     did_you_mean,
     in_order,
-    visible,
 )
 from runbook.inventory.records import Fields
 from runbook.inventory.references import wrong_references
+from runbook.visible import in_one_line
 
 
 @dataclass(frozen=True)
@@ -80,9 +80,9 @@ class Inventory:
         if not name:
             return whole.error(f"say which environment: --env={'|'.join(self.names) or '…'}")
         if name.startswith(shape.BASE):
-            message = f"{visible(name)} is a base to extend, not an environment"
+            message = f"{in_one_line(name)} is a base to extend, not an environment"
         else:
-            message = f"there is no environment {visible(name)}"
+            message = f"there is no environment {in_one_line(name)}"
         guess = did_you_mean(name, self.names, "there are")
         every = f" There are: {', '.join(self.names)}" if "did you" in guess else ""
         return whole.error(message + guess + every)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runbook.errors import UsageError
+from runbook.visible import in_one_line
 
 LONGEST_NAME = 80
 
@@ -27,7 +28,7 @@ class Mistake:
 
     def __str__(self) -> str:
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
-        path = visible(".".join(name[:LONGEST_NAME] for name in self.path))
+        path = in_one_line(".".join(name[:LONGEST_NAME] for name in self.path))
         return ": ".join(part for part in (place, path, self.message) if part)
 
 
@@ -101,10 +102,3 @@ def did_you_mean(word: str, known: Sequence[str], what: str) -> str:
     if near is not None:
         return f"; did you mean {near}?"
     return f"; {what}: {', '.join(known)}" if known else f"; {what}: none"
-
-
-def visible(text: str) -> str:
-    """Return `text` with everything that a terminal would act upon written as an escape."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )

@@ -12,9 +12,10 @@ from runbook.inventory import shape
 from runbook.inventory.common import HOST_REFERENCE, ROLE_REFERENCE
 from runbook.inventory.document import Entry, Node, Scalar, Section, Sequence
 from runbook.inventory.kinds import Kind, Listed
-from runbook.inventory.mistakes import Mistake, did_you_mean, visible
+from runbook.inventory.mistakes import Mistake, did_you_mean
 from runbook.inventory.records import Key, Named, Record
 from runbook.inventory.words import found
+from runbook.visible import in_one_line
 
 
 def wrong_references(environment: Node) -> Iterator[Mistake]:
@@ -29,7 +30,9 @@ def wrong_references(environment: Node) -> Iterator[Mistake]:
     jumps = {name: jump for name, host in hosts.items() for jump in _words(host, shape.JUMP)}
     for name, jump in jumps.items():
         if _leads_back(name, {each: scalar.text for each, scalar in jumps.items()}):
-            yield jump.place.mistake(f"the host {visible(name)} would be reached through itself")
+            yield jump.place.mistake(
+                f"the host {in_one_line(name)} would be reached through itself"
+            )
 
 
 def _scalars(kind: Kind[object] | None, node: Node) -> Iterator[tuple[object, Scalar]]:

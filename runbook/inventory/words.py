@@ -11,7 +11,8 @@ from typing import Generic, TypeAlias, TypeVar
 from runbook.inventory.document import Broken, Node, Scalar, Section, Sequence
 from runbook.inventory.durations import PATTERN as DURATION
 from runbook.inventory.durations import meant_duration, parse_duration
-from runbook.inventory.mistakes import InventoryError, Place, nearest, visible
+from runbook.inventory.mistakes import InventoryError, Place, nearest
+from runbook.visible import in_one_line
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -143,7 +144,7 @@ def found(node: Node, quiet: bool = False) -> str:
         return "nothing"
     if quiet or len(node.text) > 60 or re.search(r"[@=]|://", node.text):
         return f"{'text' if node.meaning == 'text' else 'a ' + node.meaning} (not repeated here)"
-    shown = visible(node.text) or "empty text"
+    shown = in_one_line(node.text) or "empty text"
     return shown if node.meaning in ("text", "number") else f"the {node.meaning} {shown}"
 
 

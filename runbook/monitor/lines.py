@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from runbook.monitor import times
+from runbook.visible import COLOUR
 
 
 class Severity(IntEnum):
@@ -68,7 +69,6 @@ _TIME = (
 _EVENT = ("op", "event")
 _MESSAGE = ("msg", "message", "MESSAGE", "@m", "@mt", "short_message")
 _THROWN = ("err", "error", "exception")
-_COLOUR = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _LOGFMT = re.compile(r"\b(?:msg|message|err|error)=(?:\"((?:[^\"\\]|\\.)*)\"|(\S+))")
 _CONTINUED = re.compile(r"\s|at |Caused by|\.\.\. |[)}\]^]|Traceback \(most recent|-{3}|={3}|$")
 _SYSLOG_ERROR, _SYSLOG_WARNING, _SYSLOG_LAST = 3, 4, 7
@@ -82,7 +82,7 @@ def read(line: str, otherwise: Severity, zone: float, now: float) -> Line:
     line holds, this returns.
     """
     if "\x1b" in line:
-        line = _COLOUR.sub("", line)
+        line = COLOUR.sub("", line)
     start = _OBJECT.match(line)
     if start and line.rstrip()[-1:] == "}":
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from runbook.errors import Interrupted, Outcome
 from runbook.perform.run import Result, Run
 from runbook.plan.steps import Ask
+from runbook.visible import clean
 
 NO = {"", "n", "no"}
 
@@ -16,15 +17,10 @@ def perform(step: Ask, run: Run) -> Result:
         Interrupted: the operator said no, or nothing.
     """
     try:
-        answer = printable(step.answer or run.ask(step.text)).strip()
+        answer = clean(step.answer or run.ask(step.text)).strip()
     except KeyboardInterrupt:
         raise Interrupted(f"stopped at {step.title}: no answer") from None
     run.keep_lock(every=0.0)
     if answer.lower() in NO:
         raise Interrupted(f"stopped at {step.title}: the answer was {answer or 'empty'}")
     return Result(Outcome.OK, answer)
-
-
-def printable(text: str) -> str:
-    """Return a text without what would act on the terminal, or what no file can hold."""
-    return "".join(each if each.isprintable() else "\N{REPLACEMENT CHARACTER}" for each in text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 
 from runbook.errors import Outcome, StepFailed
@@ -15,6 +14,7 @@ from runbook.perform import job
 from runbook.perform.run import Result, Run
 from runbook.plan.steps import Suite
 from runbook.units import size
+from runbook.visible import clean
 
 TIMED_OUT, KILLED = 124, 137
 """How timeout(1) says that it asked the tests to end, and that it had to kill them."""
@@ -24,7 +24,6 @@ END = 1 << 16
 """Bytes at the end of a flood that are read, for its last lines."""
 SHOWN, OF_EACH = 3, 6
 """Failed tests whose messages stand in the output, and lines of each."""
-_CONTROLS = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 
 def perform(step: Suite, run: Run) -> Result:
@@ -94,7 +93,7 @@ class _Log:
             said = tuple(line for line in lines if line[:2] not in {"> ", "= "})
             facts = dict(line.split(" ", 1) for line in said if " " in line)
             before, self._at = self._at, int(facts.get("at", self._at))
-            self._tell(tuple(_clean(line[2:]) for line in lines if line.startswith("> ")))
+            self._tell(tuple(_beginning(line[2:]) for line in lines if line.startswith("> ")))
             self.report = "\n".join(line[2:] for line in lines if line.startswith("= "))
             state, end = jobs.parse(said), int(facts.get("size", 0))
             if self._at in {before, end} or (self._flooded and state.running):
@@ -115,13 +114,13 @@ class _Log:
         self._run.output(shown)
 
 
-def _clean(line: str) -> str:
-    """Return a line's beginning without controls, which would act on our terminal."""
-    return _CONTROLS.sub("", line[:LONGEST_LINE])
+def _beginning(line: str) -> str:
+    """Return a line's beginning, as it can be shown."""
+    return clean(line[:LONGEST_LINE])
 
 
 def _first(case: Case) -> str:
-    lines = [_clean(line).strip() for line in case.message.splitlines()]
+    lines = [_beginning(line).strip() for line in case.message.splitlines()]
     return next(filter(None, lines), FAILED)[:200]
 
 
@@ -129,7 +128,7 @@ def _messages(failed: tuple[Case, ...]) -> tuple[str, ...]:
     """Return the beginnings of the first messages, short enough that all of them are shown."""
     lines: list[str] = []
     for case in failed[:SHOWN]:
-        said = [text for line in case.message.splitlines() if (text := _clean(line).rstrip())]
+        said = [text for line in case.message.splitlines() if (text := _beginning(line).rstrip())]
         lines += [case.name, *(f"  {text}" for text in said[: OF_EACH - 1])]
     if len(failed) > SHOWN:
         lines.append(f"… and {len(failed) - SHOWN} more")

@@ -9,16 +9,11 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-_TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\^_])")
-_UNSEEN = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u115f\u1160\u180e\u200b\u200e\u200f"
-    "\u2028-\u202e\u2060-\u206f\u3164\ufeff\uffa0\ufff0-\uffff\ud800-\udfff\U000e0000-\U000e007f]"
-)
+from runbook.visible import clean
 
 
 @dataclass(frozen=True)
@@ -37,7 +32,7 @@ class Value:
 
     @property
     def text(self) -> str:
-        """A string or number as text that can be shown; `clean` says how."""
+        """A string or number as text that can be shown."""
         if isinstance(self.raw, str):
             return clean(self.raw)
         if self.number is None:
@@ -94,14 +89,3 @@ def _line(line: bytes) -> Line | None:
         return None
     kind = value["event"].text
     return Line(kind, value["at"].time, value) if kind else None
-
-
-def clean(text: str) -> str:
-    r"""Return `text` as it can be shown anywhere.
-
-    Sequences that colour a terminal are left out; what would be invisible, or
-    would turn the order of what is beside it, is written as an escape such as
-    `\u202e`.
-    """
-    plain = _TERMINAL.sub("", text).replace("\r\n", "\n")
-    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), plain)

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from runbook.events import Measured, Rate
+from runbook.visible import clean
 
 BARS = " ▁▂▃▄▅▆▇█"
 HEIGHT = 6
@@ -74,7 +75,7 @@ class Chart:
                 bars.append(_bar(filled), style="red" if rate and rate.alarming else "cyan")
             last = next(rate for rate in reversed(rates) if rate)
             usual = "?" if last.usual is None else f"{last.usual:.1f}"
-            table.add_row(name, bars, f"{last.count:,} (usual {usual})")
+            table.add_row(Text(clean(name)), bars, f"{last.count:,} (usual {usual})")
         return table
 
 

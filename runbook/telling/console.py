@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from io import TextIOWrapper
 
@@ -70,7 +70,8 @@ class Console:
     def __init__(self, *, quiet: bool = False, aside: bool = False) -> None:
         if isinstance(sys.stdout, TextIOWrapper):
             sys.stdout.reconfigure(errors="replace")  # an ASCII terminal gets ? for an arrow
-        self._rich = Terminal(quiet=quiet, stderr=aside, highlight=False, soft_wrap=True)
+        self._rich = Terminal(quiet=quiet, stderr=aside)
+        self._text = self._rich.text
         self.asking = False
         self._far = (0, "")
         self._alerted = ""
@@ -85,15 +86,19 @@ class Console:
         typed = sys.stdin is not None and sys.stdin.isatty()  # None: it was closed (`<&-`)
         return typed and self._rich.is_terminal and not self._rich.quiet
 
+    def hide(self, secrets: Callable[[], Iterable[str]]) -> None:
+        """Print `•••` for each of what `secrets` returns, from now on."""
+        self._rich.secrets = secrets
+
     def say(self, text: str, style: str = "") -> None:
-        """Print lines as they are."""
-        self._rich.print(Text(text, style=style))
+        """Print lines."""
+        self._rich.print(self._text(text, style))
 
     def ask(self, question: str) -> str:
         """Ask for one line; an end of input is an empty answer, Ctrl-C a stop."""
         self.asking = True
         try:
-            return self._rich.input(Text(question)).strip()
+            return self._rich.input(self._text(question)).strip()
         except (EOFError, OSError):  # the terminal has gone away
             self.say("")
             return ""
@@ -172,11 +177,11 @@ class Console:
     def _lines(self, lines: Iterable[render.Line]) -> None:
         for line in lines:
             if line.style in {render.CODE, render.TYPED}:
-                self._rich.print(Text(line.text, STYLE[line.style]))
+                self._rich.print(self._text(line.text, STYLE[line.style], whole=True))
             else:
                 style = STYLE.get(line.style, "")
-                rest = Text(line.rest, style if line.style == render.HEAD else "")
-                self._beside(Text(line.lead, style), rest)
+                rest = self._text(line.rest, style if line.style == render.HEAD else "")
+                self._beside(self._text(line.lead, style), rest)
 
     def _start(self, title: str, *, chart: bool = False) -> None:
         self._began = self._told = time.monotonic()
@@ -209,7 +214,7 @@ class Console:
     def _quote(self, lines: Iterable[str]) -> None:
         """Print output of a host."""
         for line in lines:
-            self._beside(Text("  | ", "dim"), Text(line, "dim"))
+            self._beside(Text("  | ", "dim"), self._text(line, "dim"))
 
     def _alert(self, event: Alert) -> None:
         self._alerted = event.detail
@@ -243,7 +248,7 @@ class Console:
             self._word("", line)
 
     def _word(self, word: str, rest: str, style: str = "") -> None:
-        self._beside(Text(f"{word:<8} ", STYLE.get(word, "")), Text(rest, style))
+        self._beside(Text(f"{word:<8} ", STYLE.get(word, "")), self._text(rest, style))
 
     def _beside(self, lead: Text, rest: Text) -> None:
         """Print a line; on a terminal it wraps between words, beside its lead."""

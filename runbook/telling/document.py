@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from runbook.errors import RunbookError
-from runbook.events import Alert, Event, Measured, Notified, RunFinished, RunStarted, StepFinished
+from runbook.events import (
+    Alert,
+    Event,
+    Measured,
+    Notified,
+    RunFinished,
+    RunStarted,
+    StepFinished,
+    redacted,
+)
 from runbook.plan.plan import Plan
 from runbook.telling.journal import plain
+from runbook.visible import as_json
 
 
 @dataclass
@@ -18,7 +27,7 @@ class Document:
 
     document.schema.json describes it, README.md its keys. With `line`, alerts
     and rates are handed to it as they come, each an object on a line, and the
-    document is the last line.
+    document is the last line. Nothing that `secrets` returns stands in it.
     """
 
     command: str
@@ -36,6 +45,7 @@ class Document:
     next: str = ""
     journal: str | None = None
     report: str | None = None
+    secrets: Callable[[], Iterable[str]] = tuple
 
     def __call__(self, event: Event) -> None:
         """Keep what belongs in the document."""
@@ -79,25 +89,24 @@ class Document:
     def _line(self, event: Alert | Measured) -> None:
         if self.line:
             said = {"event": type(event).__name__, **plain(event)}
-            self.line(json.dumps(said, ensure_ascii=False))
+            self.line(as_json(said))
 
     def text(self, outcome: str, exit_status: int, error: RunbookError | None) -> str:
         """Return the document, as JSON."""
-        planned = [plain(step) for step in self.plan.steps] if self.plan else []
-        found = self.plan.findings if self.plan else ()
-        return json.dumps(
+        plan, known = self.plan, tuple(self.secrets())
+        return as_json(
             {
                 "command": self.command,
                 "environment": self.environment,
                 "dry_run": self.dry_run,
                 "outcome": outcome,
                 "exit_status": exit_status,
-                "message": error.message if error else self.message,
-                "advice": self.advice or (error.advice if error else ""),
+                "message": redacted(error.message if error else self.message, known),
+                "advice": redacted(self.advice or (error.advice if error else ""), known),
                 "next": self.next,
                 "run": self.run,
-                "plan": self.plan.digest if self.plan else None,
-                "notes": list(self.plan.notes) if self.plan else [],
+                "plan": plan.digest if plan else None,
+                "notes": list(redacted(plan.notes, known)) if plan else [],
                 "findings": [
                     {
                         "what": f.what,
@@ -106,9 +115,9 @@ class Document:
                         "detail": f.detail,
                         "advice": f.advice,
                     }
-                    for f in found
+                    for f in (redacted(plan.findings, known) if plan else ())
                 ],
-                "planned": planned,
+                "planned": [redacted(plain(s), known) for s in plan.steps] if plan else [],
                 "steps": self.steps,
                 "alerts": self.alerts,
                 "notices": self.notices,
@@ -117,5 +126,4 @@ class Document:
                 "report": self.report,
             },
             indent=None if self.line else 2,
-            ensure_ascii=False,
         )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import json
 import os
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,6 +15,7 @@ from pathlib import Path
 from runbook.events import Event
 from runbook.plan.plan import Plan
 from runbook.plan.steps import Step
+from runbook.visible import as_json
 
 
 class Journal:
@@ -27,13 +27,8 @@ class Journal:
 
     def __init__(self, folder: Path, name: str) -> None:
         self.path = folder / f"{name}.jsonl"
-        # What no encoding can hold, such as a file name of other bytes, is escaped as JSON would.
-        self._file = os.fdopen(
-            os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
-            "w",
-            encoding="utf-8",
-            errors="backslashreplace",
-        )
+        file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        self._file = os.fdopen(file, "w", encoding="utf-8")
         self._begun = False
         self.lost = ""
         """Why it is not whole, once a line could not be written."""
@@ -42,7 +37,7 @@ class Journal:
         """Append `event`; after the first one, work goes on where it cannot be written."""
         line = {"at": datetime.now(UTC).isoformat(), "event": type(event).__name__, **plain(event)}
         try:
-            self._file.write(json.dumps(line, ensure_ascii=False) + "\n")
+            self._file.write(as_json(line) + "\n")
             self._file.flush()
         except OSError as error:
             if not self._begun:

@@ -9,6 +9,7 @@ from rich.table import Column
 
 from runbook.events import Measured
 from runbook.telling.chart import Chart
+from runbook.visible import clean
 
 _SHORTENED = Column(ratio=1, no_wrap=True, overflow="ellipsis")
 _WHOLE = Column(no_wrap=True)
@@ -26,6 +27,7 @@ class Bottom:
     def start(self, title: str, *, chart: bool) -> None:
         """Show a step from now on, in place of what was shown."""
         self.stop()
+        title = clean(title)
         if not self._console.is_terminal or self._console.quiet:
             return
         if chart:
@@ -54,6 +56,7 @@ class Bottom:
 
     def note(self, text: str) -> bool:
         """Show how far the step is; return whether there is anything to show it on."""
+        text = clean(text)
         if self._chart:
             self._chart.note = text
         elif isinstance(self._shown, Progress):

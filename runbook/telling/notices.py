@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from runbook.environment import Environment, Occasion
 from runbook.errors import Outcome, RunbookError, UsageError
-from runbook.events import Alert, Event, Notified, RunFinished, RunStarted
+from runbook.events import Alert, Event, Notified, RunFinished, RunStarted, redacted
 from runbook.plan.plan import Plan
 from runbook.telling.courier import Courier, Message
 from runbook.units import age
@@ -49,10 +49,11 @@ class Notices:
             case _:
                 pass
 
-    def refused(self, phase: str, error: RunbookError) -> None:
+    def refused(self, phase: str, error: RunbookError, secrets: Iterable[str] = ()) -> None:
         """Send that a run was refused, or could not begin, with nobody there to see it."""
         if not isinstance(error, UsageError):
-            self._send({Occasion.FAILURE}, unbegun(self._environment.name, phase, error))
+            message = unbegun(self._environment.name, phase, error)
+            self._send({Occasion.FAILURE}, redacted(message, secrets))
 
     def prove(self) -> None:
         """Send every recipient a notice that only proves that notices arrive."""
