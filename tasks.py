@@ -16,6 +16,7 @@ from invoke.context import Context
 from invoke.exceptions import Exit
 from invoke.tasks import Task, task
 
+from runbook.early import hold_stops
 from runbook.options import Options
 from sandbox.tasks import sandbox
 
@@ -47,7 +48,7 @@ def phase(name: str, about: str, flags: dict[str, Flag]) -> Task[Callable[..., N
     """Return the task that carries out the phase `name`; `about` is its help."""
 
     def body(c: Context, **given: Any) -> None:
-        # What it needs is imported only now, so that --list is quick.
+        hold_stops()  # until what it needs is there, imported only now so that --list is quick
         from runbook.command.commands import COMMANDS  # noqa: PLC0415
         from runbook.command.session import main  # noqa: PLC0415
 
@@ -228,6 +229,7 @@ def report(
     output: str = "",
 ) -> None:
     """Make a page of what a run did, from its journal alone; opens no connection."""
+    hold_stops()
     from runbook.report.command import main  # noqa: PLC0415
 
     if c.config.run.dry:
@@ -242,6 +244,7 @@ def report(
 )
 def notify(c: Context, env: str | None = None, json: bool = False) -> None:
     """Send a trial notice to everybody whom runs of the environment tell."""
+    hold_stops()
     from runbook.command.notify import main  # noqa: PLC0415
 
     if c.config.run.dry:

@@ -9,6 +9,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,9 @@ class Ran:
 
     status: int
     document: dict[str, Any]
+
+    def __repr__(self) -> str:
+        return f"Ran({self.status}, {self.document.get('message', '')[:200]!r})"
 
     @property
     def outcomes(self) -> list[str]:
@@ -128,6 +132,21 @@ def lean(sandbox: Sandbox, folder: Path, **overrides: Any) -> Bench:
             assert bench(sandbox, made).run("backup").status == 0
         shutil.copytree(made / "backups", folder / "backups")
     return _written(sandbox, folder, overrides)
+
+
+def backfilling(sandbox: Sandbox) -> bool:
+    """Wait until a backfill has done its first range; return whether it ever did."""
+    end = time.monotonic() + 30
+    with sandbox.root_connection() as connection, connection.cursor() as cursor:
+        while time.monotonic() < end:
+            cursor.execute("SHOW TABLES LIKE 'runbook_ledger'")
+            if cursor.fetchone():
+                cursor.execute("SELECT MAX(position) FROM runbook_ledger")
+                row = cursor.fetchone()
+                if row and row[0]:
+                    return True
+            time.sleep(0.005)
+    return False
 
 
 def _written(sandbox: Sandbox, folder: Path, overrides: Mapping[str, Any]) -> Bench:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from tests.support import PROJECT, Bench
 
@@ -28,30 +29,45 @@ def answered(
     Each of `dialogue` is what is waited for on the screen, and what is typed then;
     `meanwhile` is called before it is typed.
     """
+    with terminal(place, *words) as (process, ours):
+        screen, answer = "", b""
+        for wanted, answer in dialogue:
+            screen += _until(ours, wanted)
+            meanwhile()
+            os.write(ours, answer)
+        screen += _until(ours, None, again=answer if answer == CTRL_C else b"")
+        os.close(ours)
+        return process.wait(timeout=60), screen
+
+
+@contextmanager
+def terminal(
+    place: Bench, *words: str, command: tuple[str, ...] = ()
+) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """Start `invoke` with `words`, or another command, at a terminal of its own.
+
+    Yields the process and our end of that terminal, which the caller closes.
+    """
     ours, theirs = pty.openpty()
 
     def owned() -> None:
         os.setsid()
         fcntl.ioctl(theirs, termios.TIOCSCTTY)  # so that ^C reaches it as a signal
 
-    process = subprocess.Popen(
-        [sys.executable, "-m", "invoke", "--search-root", str(place.folder), *words],
+    with subprocess.Popen(
+        command or (sys.executable, "-m", "invoke", "--search-root", str(place.folder), *words),
         cwd=place.folder,
         stdin=theirs,
         stdout=theirs,
         stderr=theirs,
         preexec_fn=owned,  # noqa: PLW1509 - it only makes two system calls
         env={**os.environ, "PYTHONPATH": str(PROJECT), "TERM": "xterm", "COLUMNS": "100"},
-    )
-    os.close(theirs)
-    screen, answer = "", b""
-    for wanted, answer in dialogue:
-        screen += _until(ours, wanted)
-        meanwhile()
-        os.write(ours, answer)
-    screen += _until(ours, None, again=answer if answer == CTRL_C else b"")
-    os.close(ours)
-    return process.wait(timeout=60), screen
+    ) as process:
+        os.close(theirs)
+        try:
+            yield process, ours
+        finally:
+            process.kill()
 
 
 def _until(terminal: int, wanted: str | None, again: bytes = b"") -> str:

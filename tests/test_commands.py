@@ -15,7 +15,7 @@ import tasks
 from runbook.inventory.reference import reference
 from sandbox.sandbox import Sandbox
 from tests.searching import searching
-from tests.support import DOCUMENT, PROJECT, SCHEMA, Bench, bench
+from tests.support import DOCUMENT, PROJECT, SCHEMA, Bench, Ran, bench
 
 
 @pytest.fixture
@@ -193,3 +193,10 @@ def test_the_password_is_nowhere_while_a_run_goes_on(mariadb: Sandbox, tmp_path:
     said = [*(file.read_text() for file in files), *(out for _, out in outputs)]
     assert not [text for text in said if any(secret in text for secret in secrets)]
     assert "chat was not told" in outputs[0][1]
+
+
+def test_what_a_failing_test_shows_of_a_command_is_short() -> None:
+    """Its status and message, and not the whole document in one line."""
+    ran = Ran(1, {"message": "no " * 1000, "steps": ["x" * 10_000]})
+    assert repr(ran).startswith("Ran(1, 'no no ")
+    assert len(repr(ran)) < 250

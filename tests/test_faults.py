@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.support import MYSQL_IS_WIDE, Bench, Ran, bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, Ran, backfilling, bench, lean
 
 pytestmark = MYSQL_IS_WIDE
 ROWS = 40_000
@@ -30,25 +30,11 @@ def slow(sandbox: Sandbox, tmp_path: Path) -> Bench:
 def during(place: Bench, fault: Callable[[], object]) -> tuple[Ran, float]:
     """Run migrate, cause `fault` inside its backfill; return how it ended and how long after."""
     with place.start("migrate", "--env=test", "--json") as process:
-        assert _backfilling(place.sandbox), "the backfill never began"
+        assert backfilling(place.sandbox), "the backfill never began"
         fault()
         at = time.monotonic()
         out, _ = process.communicate(timeout=60)
         return Ran(process.returncode, json.loads(out)), time.monotonic() - at
-
-
-def _backfilling(sandbox: Sandbox) -> bool:
-    end = time.monotonic() + 30
-    with sandbox.root_connection() as connection, connection.cursor() as cursor:
-        while time.monotonic() < end:
-            cursor.execute("SHOW TABLES LIKE 'runbook_ledger'")
-            if cursor.fetchone():
-                cursor.execute("SELECT MAX(position) FROM runbook_ledger")
-                row = cursor.fetchone()
-                if row and row[0]:
-                    return True
-            time.sleep(0.005)
-    return False
 
 
 def finishes(place: Bench) -> None:
@@ -101,7 +87,7 @@ def test_black_holed_ssh_is_noticed(slow: Bench) -> None:
 def test_ctrl_c_stops_between_ranges_and_says_where(slow: Bench) -> None:
     """One Ctrl-C ends the range in hand, keeps it, exits with 130; the same command continues."""
     with slow.start("migrate", "--env=test", "--json") as process:
-        assert _backfilling(slow.sandbox)
+        assert backfilling(slow.sandbox)
         os.kill(process.pid, signal.SIGINT)
         out, _ = process.communicate(timeout=60)
     assert process.returncode == 130, out

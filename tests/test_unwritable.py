@@ -100,10 +100,23 @@ def test_a_reader_that_goes_away_stops_nothing(place: Bench, words: str, reader:
     status, _, err = piped(place, words, reader)
     assert status == (0 if words.startswith("migrate") else 1)
     assert err.partition(":")[0] == (
-        "the JSON document cannot be written" if "json > /dev/full" in words else ""
+        "standard output cannot be written" if "json > /dev/full" in words else ""
     )
     if words.startswith("migrate"):
         assert place.run("verify").status == 0
+
+
+@pytest.mark.parametrize("where", ["> /dev/full", ">&-"])
+def test_a_document_that_nobody_gets_is_no_success(place: Bench, where: str) -> None:
+    """What ends well exits with 1 when its document or page is lost; a closed pipe is no loss."""
+    assert place.run("backup").status == 0
+    for words in ("status --env=test --json", "report --env=test --output=-"):
+        status, _, err = piped(place, f"{words} {where}", "true")
+        assert status == 1
+        assert err.startswith("standard output cannot be written: ")
+        assert len(err.splitlines()) == 1
+        status, _, err = piped(place, words, "true")
+        assert (status, err) == (0, "")
 
 
 def test_a_terminal_of_another_character_set_shows_what_it_can(place: Bench) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sys
 import tempfile
 import traceback
@@ -10,6 +11,7 @@ from datetime import UTC, datetime
 from io import TextIOWrapper
 from pathlib import Path
 
+from runbook.early import let_stops_come
 from runbook.errors import (
     EXIT_STATUS,
     INTERRUPTED_STATUS,
@@ -33,6 +35,7 @@ def attempt(
     a defect of this program is kept below `folder`.
     """
     try:
+        let_stops_come()
         return work(), None
     except KeyboardInterrupt:
         error: RunbookError = Interrupted("stopped before anything was changed")
@@ -54,16 +57,29 @@ def exit_status(outcome: Outcome, error: RunbookError | None) -> int:
     return EXIT_STATUS[outcome]
 
 
-def print_document(text: str) -> None:
-    """Print a command's JSON document or page; where nobody takes it, that is all right."""
-    if isinstance(sys.stdout, TextIOWrapper):  # whatever the locale: JSON and our pages are UTF-8
-        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    try:
-        print(text, flush=True)
-    except OSError as lost:
-        silence()
-        if not isinstance(lost, BrokenPipeError):
-            print(f"the JSON document cannot be written: {lost}", file=sys.stderr)
+class Output:
+    """Standard output for a command's JSON document or page."""
+
+    def __init__(self) -> None:
+        self._lost = False
+
+    def print(self, text: str) -> None:
+        """Print; where nobody reads on (`| head`), that is all right."""
+        if isinstance(sys.stdout, TextIOWrapper):  # whatever the locale: all that is ours is UTF-8
+            sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        try:
+            if sys.stdout is None:
+                raise OSError(errno.EBADF, "it is closed")
+            print(text, flush=True)
+        except OSError as lost:
+            silence()
+            if not isinstance(lost, BrokenPipeError):
+                self._lost = True
+                print(f"standard output cannot be written: {lost}", file=sys.stderr)
+
+    def status(self, status: int) -> int:
+        """Return an exit status, but not 0 where something could not be written."""
+        return status or (EXIT_STATUS[Outcome.FAILED] if self._lost else 0)
 
 
 def _defect(caught: Exception, folder: Path) -> RunbookError:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runbook import inventory
-from runbook.command.ending import attempt, exit_status, print_document
+from runbook.command.ending import Output, attempt, exit_status
 from runbook.errors import Outcome, UsageError
 from runbook.events import Event, Notified, fan_out
 from runbook.telling.console import Console
@@ -21,7 +21,7 @@ def main(env: str | None, folder: Path, *, as_json: bool = False) -> int:
     `folder` holds inventory.yaml. Nothing is raised: everything that can go
     wrong is said on the console, or in the JSON document.
     """
-    console = Console(quiet=as_json)
+    console, output = Console(quiet=as_json), Output()
     document = Document("notify", env or "", dry_run=False)
 
     def work() -> Outcome:
@@ -45,5 +45,5 @@ def main(env: str | None, folder: Path, *, as_json: bool = False) -> int:
     outcome, error = attempt(work, console, folder)
     status = exit_status(outcome, error)
     if as_json:
-        print_document(document.text(outcome.value, status, error))
-    return status
+        output.print(document.text(outcome.value, status, error))
+    return output.status(status)

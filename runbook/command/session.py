@@ -6,7 +6,7 @@ from contextlib import nullcontext
 from pathlib import Path
 
 from runbook import inventory, site
-from runbook.command.ending import attempt, exit_status, print_document
+from runbook.command.ending import Output, attempt, exit_status
 from runbook.command.invocation import Invocation, Phase
 from runbook.errors import Interrupted, Outcome, RunbookError
 from runbook.options import Options
@@ -25,7 +25,8 @@ def main(
     is all that the process is for: Ctrl-C then ends it at once while it only looks.
     """
     console = Console(quiet=options.as_json)
-    line = print_document if options.as_json and phase.lines else None
+    output = Output()
+    line = output.print if options.as_json and phase.lines else None
     document = Document(phase.name, env or "", options.dry_run, line)
 
     def work() -> Outcome:
@@ -48,8 +49,8 @@ def main(
     def end(outcome: Outcome, error: RunbookError | None) -> int:
         status = exit_status(outcome, error)
         if options.as_json:
-            print_document(document.text(outcome.value, status, error))
-        return status
+            output.print(document.text(outcome.value, status, error))
+        return output.status(status)
 
     def leave() -> int:
         error = Interrupted("stopped before anything was changed")

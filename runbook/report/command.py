@@ -9,7 +9,7 @@ import stat
 from pathlib import Path
 
 from runbook import inventory
-from runbook.command.ending import attempt, exit_status, print_document
+from runbook.command.ending import Output, attempt, exit_status
 from runbook.environment import Environment
 from runbook.errors import Outcome, Refusal, UsageError
 from runbook.inventory.mistakes import nearest
@@ -42,7 +42,7 @@ def main(
     wrong is said on the console, or in the JSON document.
     """
     to_output = output == STANDARD_OUTPUT
-    console = Console(quiet=as_json, aside=to_output)
+    console, out = Console(quiet=as_json, aside=to_output), Output()
     document = Document("report", env or "", dry_run=False)
 
     def work() -> Outcome:
@@ -58,7 +58,7 @@ def main(
         document.run, document.journal = journal.stem, str(journal)
         text, headline = _report(journal, markdown=markdown)
         if to_output:
-            print_document(text.removesuffix("\n"))
+            out.print(text.removesuffix("\n"))
             return Outcome.OK
         name = f"{journal.stem}.{'md' if markdown else 'html'}"
         document.report = str(_write(environment, Path(output) if output else None, name, text))
@@ -69,8 +69,8 @@ def main(
     outcome, error = attempt(work, console, folder)
     status = exit_status(outcome, error)
     if as_json:
-        print_document(document.text(outcome.value, status, error))
-    return status
+        out.print(document.text(outcome.value, status, error))
+    return out.status(status)
 
 
 def _report(journal: Path, *, markdown: bool) -> tuple[str, str]:
