@@ -132,3 +132,13 @@ def test_a_host_that_forwards_nothing_is_told_as_that(mariadb: Sandbox, tmp_path
     assert ran.status == 3
     assert "does not forward to 127.0.0.1:" in ran.document["message"]
     assert "AllowTcpForwarding" in ran.document["advice"]
+
+
+@pytest.mark.parametrize("data", [b"\xff\xfe\x00 no key", bytes(range(256))])
+def test_a_key_that_is_no_text_is_named(mariadb: Sandbox, tmp_path: Path, data: bytes) -> None:
+    """A binary file in place of a private key is a refusal that names it, and no defect."""
+    key = tmp_path / "key.bin"
+    key.write_bytes(data)
+    ran = bench(mariadb, tmp_path, ssh={"key": str(key)}).run("verify")
+    assert ran.status == 3
+    assert f"{key} is no private key" in ran.document["message"]

@@ -86,6 +86,11 @@ def _open(environment: Environment, host: Host, hop: fabric.Connection, onward: 
             f"{here}: the key or user was not accepted",
             advice=f"Try: ssh -p {hop.port} {hop.user}@{hop.host} true",
         ) from error
+    except UnicodeDecodeError as error:  # paramiko expects text, and says not of which file
+        raise Refusal(
+            f"{here}: {_no_text(hop)} is no private key",
+            advice="Name the file that ssh-keygen made, the one without .pub.",
+        ) from error
     except (paramiko.SSHException, OSError, EOFError, InvokeExit) as error:
         if "not found in known_hosts" in str(error):
             raise Refusal(
@@ -98,6 +103,19 @@ def _open(environment: Environment, host: Host, hop: fabric.Connection, onward: 
             advice="Is it up, and is its address right? "
             f"{environment.name} is: {environment.about}",
         ) from error
+
+
+def _no_text(hop: fabric.Connection) -> str:
+    """Return which of the keys that a connection was to try is no text."""
+    named = hop.connect_kwargs.get("key_filename") or ()
+    for file in (named,) if isinstance(named, str) else tuple(named):
+        try:
+            Path(file).expanduser().read_text("utf-8")
+        except UnicodeDecodeError:
+            return str(file)
+        except OSError:
+            continue
+    return "one of ~/.ssh/id_*"
 
 
 def _why(error: Exception) -> str:
