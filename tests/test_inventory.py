@@ -248,6 +248,14 @@ def test_missing_files_are_said_with_what_the_environment_is(tmp_path: Path) -> 
     assert caught.value.advice == "staging is: where releases are tried"
 
 
+def test_a_pipe_in_place_of_a_value_is_refused_at_once(tmp_path: Path) -> None:
+    """Nobody waits for somebody to write into it."""
+    os.mkfifo(tmp_path / "port")
+    inventory = load(write(tmp_path, GOOD.replace("port: 2222", "port: {file: port}")))
+    with pytest.raises(InventoryError, match=r"14:28: .*/port: it is not a regular file"):
+        inventory.environment("staging")
+
+
 @pytest.mark.parametrize("held", ["", "port 22", "70000", "22\n23", "\xff", "²"])
 def test_a_file_that_does_not_hold_the_value_is_refused(tmp_path: Path, held: str) -> None:
     """The file's content is checked as the value itself would be."""

@@ -22,6 +22,7 @@ from runbook.environment import (
     Tls,
 )
 from runbook.inventory import shape
+from runbook.inventory.files import beginning
 from runbook.inventory.kinds import InFile
 from runbook.inventory.mistakes import Gathered, Place
 from runbook.inventory.records import Fields, Key
@@ -180,8 +181,7 @@ class _Builder:
             return value
         path = self._path(value.path)
         try:
-            with path.open("rb") as file:
-                held = file.read(LONGEST_FILE).decode().strip()
+            held = beginning(path, LONGEST_FILE).data.decode().strip()
             if has_invisible_characters(held):
                 raise ValueError
             parsed: T = value.word.parse(held)

@@ -18,6 +18,8 @@ from pathlib import Path
 
 from runbook.environment import Secret
 from runbook.errors import UsageError
+from runbook.inventory.files import IrregularError, beginning
+from runbook.visible import clean
 
 COMMAND_TIMEOUT = 30.0
 LONGEST = 16 * 1024
@@ -77,19 +79,17 @@ def _from_environment(name: str, secret: Secret) -> bytes:
 
 def _from_file(path: Path, secret: Secret) -> bytes:
     try:
-        # Without O_NONBLOCK a named pipe would keep us waiting before it can be refused.
-        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if not stat.S_ISREG(mode):
-                raise _error(secret, f"the {secret.what} file {path} is not a regular file", "")
-            if mode & stat.S_IRWXO:
-                message = f"the {secret.what} file {path} is open to every user of this machine"
-                raise _error(secret, message, f"chmod 600 {path}")
-            return file.read(LONGEST + 1)
+        held = beginning(path, LONGEST + 1)
+    except IrregularError:
+        raise _error(secret, f"the {secret.what} file {path} is not a regular file", "") from None
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "a path cannot hold NUL"
         message = f"the {secret.what} file {path} cannot be read: {reason}"
         raise _error(secret, message, "Create it with mode 600.") from None
+    if held.mode & stat.S_IRWXO:
+        message = f"the {secret.what} file {path} is open to every user of this machine"
+        raise _error(secret, message, f"chmod 600 {path}")
+    return held.data
 
 
 def _from_command(command: str, timeout: float, secret: Secret) -> bytes:
@@ -164,7 +164,7 @@ def _wait(process: subprocess.Popen[bytes], deadline: float) -> tuple[bytes, int
 
 def _pass_on(complaint: bytes) -> None:
     with suppress(OSError, ValueError):  # standard error may be closed
-        sys.stderr.write(complaint.decode(errors="replace"))
+        sys.stderr.write(clean(complaint.decode(errors="replace")))
         sys.stderr.flush()
 
 
