@@ -145,7 +145,7 @@ def test_output_is_told_while_the_tests_run(mariadb: Sandbox, tmp_path: Path) ->
         lines: list[str] = []
         while not lines or "first" not in lines[-1]:
             lines.append(process.stdout.readline())
-        assert lines[-1] == "  | first zoë\n"
+        assert lines[-1] == "  | first\\x07 zoë\n"
         go.touch()
         rest = process.stdout.read()
     assert process.returncode == 0

@@ -10,9 +10,11 @@ import os
 import re
 import tempfile
 import threading
+import time
 from pathlib import Path
 from unittest import mock
 
+import pymysql
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -122,15 +124,22 @@ def test_what_a_session_runs_is_shown_and_not_obeyed(mariadb: Sandbox, tmp_path:
     """The query of a session that is in the way, named to the operator, acts on no terminal."""
     place = bench(mariadb, tmp_path, policy={"max_transaction_age": "1ms"})
     with mariadb.root_connection() as other, other.cursor() as cursor:
+        cursor.execute("SELECT CONNECTION_ID()")
+        (session,) = cursor.fetchone() or ()
         cursor.execute("START TRANSACTION")
         cursor.execute("SELECT 1 FROM event_participants FOR UPDATE")
-        busy = threading.Thread(
-            target=cursor.execute, args=(f"SELECT SLEEP(8), '{EVIL}' FROM dual",)
-        )
+
+        def run() -> None:
+            with contextlib.suppress(pymysql.Error):  # it is killed
+                cursor.execute(f"SELECT SLEEP(100), '{EVIL}' FROM dual")
+
+        busy = threading.Thread(target=run)
         busy.start()
+        time.sleep(2)  # a transaction's age is told in whole seconds
         with place.start("preflight", "--env=test") as looking:
             shown, _ = looking.communicate(timeout=60)
         ran = place.run("preflight")
+        mariadb.query(f"KILL QUERY {session}")
         busy.join()
     assert looking.returncode == 3
     assert r"\x1b]0;PWNED\x07" in shown
