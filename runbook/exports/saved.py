@@ -1,4 +1,4 @@
-"""Exports on the backup host: where they are, what their manifests say, and finding the newest.
+"""Exports on the backup host: where they are, what their manifests say, and judging one.
 
 An export is a folder called by the time of its snapshot, such as
 `exports/staging/shop/20251217T101112Z`, with a file a query, a script that
@@ -8,20 +8,23 @@ ends in `.part`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from runbook.environment import Environment
-from runbook.errors import StepFailed
 from runbook.exports import seal
 from runbook.exports.queries import LOADING, Census, Query, identity
-from runbook.hosts import jobs
-from runbook.hosts.remote import Hosts
-from runbook.hosts.shell import script
 
 MANIFEST = "manifest.json"
 SCRIPT = "load.sql"
 PART = ".part"
+NAME = re.compile(r"[0-9]{8}T[0-9]{6}Z")
+LONGEST = 1 << 20
+"""Bytes of a manifest at most: it says a line a column, and what is longer is none."""
+PLAIN = re.compile(r"[^/\0-\x1f\x7f.][^/\0-\x1f\x7f]*")
+"""A file's name that cannot lead out of its folder, nor end a line."""
 
 
 @dataclass(frozen=True)
@@ -58,11 +61,20 @@ class Manifest:
 
 @dataclass(frozen=True)
 class Saved:
-    """An export as a look found it; `defect` says why it cannot be used, and is empty otherwise."""
+    """An export as a look found it; `defect` says why it cannot be used, and is empty otherwise.
+
+    `age` is its age in seconds by its host's clock, less than none where a clock was ahead.
+    """
 
     folder: str
     manifest: Manifest | None
     defect: str = ""
+    age: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """What its folder is called: the time of its snapshot."""
+        return self.folder.rpartition("/")[2]
 
     def holds(self, query: Query, census: Census) -> bool:
         """Whether it has exactly the rows that the query has now."""
@@ -80,32 +92,16 @@ def folder(environment: Environment, change: str) -> str:
     return f"{environment.backup.folder}/exports/{environment.name}/{change}"
 
 
-def newest(hosts: Hosts, environment: Environment, change: str) -> Saved | None:
-    """Look at the newest complete export, its files' checksums included; None: there is none.
-
-    Raises:
-        StepFailed: the folder is there and cannot be read.
-        Refusal, Lost: the host cannot be reached.
-    """
-    where = folder(environment, change)
-    done = hosts.run(
-        environment.backup.host,
-        script(jobs.text({"folder": where}, "exports")),
-        timeout=environment.timeouts.statement,
-    )
-    if not done.ok:
-        raise StepFailed(f"{done.host}: the exports in {where} cannot be read", output=done.tail())
-    lines = done.out.splitlines()
-    names = [line.removeprefix("export ") for line in lines if line.startswith("export ")]
-    if not names:
+def moment(name: str) -> datetime | None:
+    """Return the time that an export is called by; None for what is none."""
+    try:
+        return datetime.strptime(name, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
+    except ValueError:
         return None
-    sums = dict(_file(line) for line in lines if line.startswith("file "))
-    manifest = "\n".join(line.removeprefix("= ") for line in lines if line.startswith("= "))
-    return judge(f"{where}/{names[0]}", manifest, sums, environment.name)
 
 
-def judge(where: str, text: str, sums: Mapping[str, str], environment: str) -> Saved:
-    """Judge an export by its manifest's text and the SHA-256 of each file that is there."""
+def judge(where: str, text: str, environment: str) -> Saved:
+    """Judge an export by its manifest's text; its files are not looked at yet."""
     if not text:
         return Saved(where, None, f"its {MANIFEST} is missing")
     try:
@@ -114,13 +110,22 @@ def judge(where: str, text: str, sums: Mapping[str, str], environment: str) -> S
         return Saved(where, None, f"its {MANIFEST} cannot be used: {error}")
     if manifest.environment != environment:
         return Saved(where, manifest, f"it is of the environment {manifest.environment}")
-    wanted = {file.file: file.compressed_sha256 for file in manifest.files}
-    for name, sum_ in {**wanted, SCRIPT: manifest.script}.items():
-        if name not in sums:
-            return Saved(where, manifest, f"its {name} is missing")
-        if sums[name] != sum_:
-            return Saved(where, manifest, f"its {name} was changed after it was written")
     return Saved(where, manifest)
+
+
+def judge_files(saved: Saved, sums: Mapping[str, str]) -> Saved:
+    """Judge the files of an export by the SHA-256 of each that is there; empty: it is no file."""
+    if saved.manifest is None or saved.defect:
+        return saved
+    wanted = {file.file: file.compressed_sha256 for file in saved.manifest.files}
+    for name, sum_ in {**wanted, SCRIPT: saved.manifest.script}.items():
+        if name not in sums:
+            return replace(saved, defect=f"its {name} is missing")
+        if not sums[name]:
+            return replace(saved, defect=f"its {name} is no plain file that can be read")
+        if sums[name] != sum_:
+            return replace(saved, defect=f"its {name} was changed after it was written")
+    return saved
 
 
 def load_script(files: tuple[tuple[Query, str], ...]) -> str:
@@ -189,7 +194,7 @@ def parse(text: str) -> Manifest:
             script=str(said["load"]["sha256"]),  # type: ignore[index]
             files=tuple(
                 File(
-                    file=str(file["file"]),
+                    file=_plain(file["file"]),
                     query=str(file["query"]),
                     columns=tuple((str(c["name"]), str(c["type"])) for c in file["columns"]),
                     rows=int(file["rows"]),
@@ -206,6 +211,7 @@ def parse(text: str) -> Manifest:
         raise ValueError("it lacks what a manifest says") from error
 
 
-def _file(line: str) -> tuple[str, str]:
-    sum_, _, name = line.removeprefix("file ").partition("  ")
-    return name, sum_
+def _plain(name: object) -> str:
+    if not PLAIN.fullmatch(str(name)):
+        raise ValueError(name)
+    return str(name)

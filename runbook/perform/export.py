@@ -21,7 +21,7 @@ from runbook.errors import Outcome, StepFailed
 from runbook.exports import saved as exports
 from runbook.exports import tsv
 from runbook.exports.queries import Census, Query, Tally, identity
-from runbook.exports.saved import MANIFEST, PART, SCRIPT, File, Manifest
+from runbook.exports.saved import MANIFEST, NAME, PART, SCRIPT, File, Manifest
 from runbook.exports.survey import take_census
 from runbook.perform.run import Result, Run
 from runbook.plan.statements import Export
@@ -92,11 +92,11 @@ def _exported(step: Export, run: Run, session: Session, sftp: SFTPClient) -> Res
 
 
 def _stamp(session: Session, sftp: SFTPClient, folder: str) -> str:
-    """Return the time, once no other export is called by it."""
+    """Return the time, once nothing else is called by it."""
     while True:
         stamp = as_text(session.value(CLOCK))
         try:
-            sftp.stat(f"{folder}/{stamp}")
+            sftp.lstat(f"{folder}/{stamp}")
         except FileNotFoundError:
             return stamp
         time.sleep(0.1)
@@ -208,10 +208,15 @@ def _make(sftp: SFTPClient, path: str) -> None:
 
 
 def _remove_parts(sftp: SFTPClient, folder: str) -> None:
-    """Remove what exports that never ended left behind; the lock says that none is running."""
+    """Remove what exports that never ended left behind; the lock says that none is running.
+
+    What is of somebody else is not theirs, and what cannot be removed is in nobody's way.
+    """
     for entry in sftp.listdir_attr(folder):
-        if entry.filename.endswith(PART) and stat.S_ISDIR(entry.st_mode or 0):
-            _remove(sftp, f"{folder}/{entry.filename}")
+        name, is_folder = entry.filename, stat.S_ISDIR(entry.st_mode or 0)
+        if is_folder and name.endswith(PART) and NAME.fullmatch(name.removesuffix(PART)):
+            with contextlib.suppress(OSError):
+                _remove(sftp, f"{folder}/{name}")
 
 
 def _remove(sftp: SFTPClient, folder: str) -> None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import hashlib
 import os
-import re
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 from runbook.errors import Outcome, StepFailed
 from runbook.exports import saved as exports
-from runbook.exports.saved import MANIFEST, SCRIPT, Manifest
+from runbook.exports.saved import LONGEST, MANIFEST, NAME, SCRIPT, Manifest
 from runbook.perform.run import Result, Run
 from runbook.plan.steps import FetchExport
 
 if TYPE_CHECKING:
     from paramiko import SFTPClient
 
-NAME = re.compile(r"\d{8}T\d{6}Z")
 PIECE = 1 << 20
 PARTIAL = ".partial"
 
@@ -34,10 +35,10 @@ def perform(step: FetchExport, run: Run) -> Result:
     """
     try:
         with run.hosts.files(step.where) as sftp:
-            names = [name for name in sftp.listdir(step.remote) if NAME.fullmatch(name)]
-            if not names:
-                raise StepFailed(f"{step.where}: no export is in {step.remote}")
-            return _copied(f"{step.remote}/{max(names)}", Path(step.local) / max(names), run, sftp)
+            name = step.kept or _made(step.remote, run.id, sftp)
+            if not name:
+                raise StepFailed(f"{step.where}: no export of this run is in {step.remote}")
+            return _copied(f"{step.remote}/{name}", Path(step.local) / name, run, sftp)
     except OSError as error:
         raise StepFailed(
             f"{error.filename or step.remote}: {error.strerror or error}",
@@ -45,9 +46,33 @@ def perform(step: FetchExport, run: Run) -> Result:
         ) from error
 
 
+def _made(remote: str, run: str, sftp: SFTPClient) -> str:
+    """Return the name of the export that a run made: what has a later name may be older."""
+    for name in sorted(filter(NAME.fullmatch, sftp.listdir(remote)), reverse=True):
+        with contextlib.suppress(OSError, ValueError):
+            if exports.parse(_manifest(f"{remote}/{name}", sftp).decode()).run == run:
+                return name
+    return ""
+
+
+def _manifest(folder: str, sftp: SFTPClient) -> bytes:
+    path = f"{folder}/{MANIFEST}"
+    if _size(path, sftp) > LONGEST:
+        raise OSError(errno.EFBIG, "it is too long for a manifest", path)
+    with sftp.open(path, "rb") as file:
+        return file.read(LONGEST)
+
+
+def _size(path: str, sftp: SFTPClient) -> int:
+    """Return a plain file's size; to open anything else might wait for ever."""
+    found = sftp.lstat(path)
+    if not stat.S_ISREG(found.st_mode or 0):
+        raise OSError(errno.EINVAL, "it is no plain file", path)
+    return found.st_size or 0
+
+
 def _copied(remote: str, local: Path, run: Run, sftp: SFTPClient) -> Result:
-    with sftp.open(f"{remote}/{MANIFEST}", "rb") as file:
-        text = file.read()
+    text = _manifest(remote, sftp)
     wanted = _files(remote, text)
     local.mkdir(mode=0o700, parents=True, exist_ok=True)
     missing = [name for name, sum_ in wanted.items() if not _is_here(local / name, sum_)]
@@ -73,8 +98,8 @@ def _files(remote: str, text: bytes) -> dict[str, str]:
 def _copy(remote: str, target: Path, sum_: str, run: Run, sftp: SFTPClient) -> None:
     partial, digest = target.with_name(target.name + PARTIAL), hashlib.sha256()
     try:
+        total, done = _size(remote, sftp), 0
         with sftp.open(remote, "rb") as file, _private(partial) as kept:
-            total, done = file.stat().st_size, 0
             file.prefetch(total)
             while piece := file.read(PIECE):
                 kept.write(piece)

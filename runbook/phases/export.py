@@ -12,7 +12,9 @@ from runbook.database.sessions import Session, SqlError
 from runbook.database.settings import snapshot_settings
 from runbook.environment import Environment
 from runbook.errors import Refusal
+from runbook.exports import finding
 from runbook.exports import saved as exports
+from runbook.exports.finding import Rows
 from runbook.exports.queries import Census, Query
 from runbook.exports.saved import MANIFEST, SCRIPT, Saved
 from runbook.exports.survey import describe, take_census
@@ -26,6 +28,7 @@ from runbook.sql.sources import sources
 from runbook.units import counted
 
 PHASE = "export"
+PASSED_OVER = "It counts for nothing and is passed over; somebody should look at it."
 
 
 @dataclass(frozen=True)
@@ -39,24 +42,35 @@ class Asked:
     census: Census
     seconds: float
 
+    @property
+    def wanted(self) -> Rows:
+        """What an export must hold, to hold these rows."""
+        return (self.query, self.census)
+
 
 @dataclass(frozen=True)
 class Facts:
-    """What a look found: the queries, what their files refuse, and the newest export."""
+    """What a look found: the queries, what their files refuse, and the newest exports."""
 
     asked: tuple[Asked, ...]
     refused: tuple[Choice, ...]
-    saved: Saved | None
+    saved: tuple[Saved, ...]
     mariadb: bool
 
-    def exported(self, asked: Asked) -> bool:
-        """Whether the newest export has exactly the rows that this query has now."""
-        return self.saved is not None and self.saved.holds(asked.query, asked.census)
+    def exported(self, asked: Asked) -> Saved | None:
+        """Return an export with exactly the rows that this query has now."""
+        return finding.holder(self.saved, (asked.wanted,))
 
     @property
-    def complete(self) -> bool:
-        """Whether the newest export has exactly the present rows of every query."""
-        return all(map(self.exported, self.asked))
+    def complete(self) -> Saved | None:
+        """An export with exactly the present rows of every query."""
+        wanted = tuple(asked.wanted for asked in self.asked)
+        return finding.holder(self.saved, wanted) if wanted else None
+
+    @property
+    def newest(self) -> Saved | None:
+        """The newest export: one that is whole, if any is."""
+        return next((one for one in self.saved if not one.defect), next(iter(self.saved), None))
 
 
 def prepare(site: Site, options: Options) -> Plan:
@@ -74,15 +88,17 @@ def prepare(site: Site, options: Options) -> Plan:
         for choice in facts.refused
     )
     step = _step(environment, change.name, facts, fresh=options.fresh)
-    fetch = (_fetch(environment, change.name),) if options.fetch and facts.asked else ()
+    kept = None if options.fresh else facts.complete
+    fetch = (_fetch(environment, change.name, kept),) if options.fetch and facts.asked else ()
     found = (*refused, *unlockable(environment, facts.asked), *findings(facts))
     return Plan(environment.name, PHASE, change.name, (step, *fetch), found)
 
 
 def look(site: Site) -> Facts:
-    """Count and sum up what is there to export, and look at the newest export; read-only."""
+    """Count and sum up what is there to export, and look at the newest exports; read-only."""
+    hosts, environment = site.hosts, site.environment
     with ThreadPoolExecutor(max_workers=1) as pool:
-        ahead = pool.submit(exports.newest, site.hosts, site.environment, site.change.name)
+        ahead = pool.submit(finding.newest, hosts, environment, site.change.name)
         choices = tuple(
             (_stem(file.stem, number), choice)
             for file in site.change.export
@@ -95,16 +111,20 @@ def look(site: Site) -> Facts:
                 if not choice.done and not choice.refused
             )
         refused = tuple(choice for _, choice in choices if choice.refused)
-        return Facts(asked, refused, ahead.result(), session.server.is_mariadb)
+        saved = finding.proved(
+            ahead.result(),
+            tuple(one.wanted for one in asked),
+            lambda one: finding.prove(hosts, environment, one),
+        )
+        return Facts(asked, refused, saved, session.server.is_mariadb)
 
 
 def findings(facts: Facts) -> tuple[Finding, ...]:
-    """Return what is wrong with the newest export, if anything is."""
-    saved = facts.saved
-    if saved is None or not saved.defect:
-        return ()
-    advice = "It counts for nothing; this export replaces it."
-    return (Finding("newest export", saved.folder, Level.WARNING, saved.defect, advice),)
+    """Return what was passed over: it bears the name of a newer export, and is no whole one."""
+    return tuple(
+        Finding("export", one.folder, Level.WARNING, one.defect, PASSED_OVER)
+        for one in finding.passed(facts.saved, facts.complete)
+    )
 
 
 def unlockable(environment: Environment, asked: tuple[Asked, ...]) -> tuple[Finding, ...]:
@@ -159,7 +179,7 @@ def _step(environment: Environment, change: str, facts: Facts, *, fresh: bool) -
     queries = tuple(asked.query for asked in facts.asked)
     stems = ", ".join(query.stem for query in queries)
     where = exports.folder(environment, change)
-    done = not queries or (facts.complete and not fresh)
+    done = not queries or (facts.complete is not None and not fresh)
     return Export(
         phase=PHASE,
         title=f"{stems} into {where}" if queries else "nothing",
@@ -175,7 +195,7 @@ def _step(environment: Environment, change: str, facts: Facts, *, fresh: bool) -
     )
 
 
-def _fetch(environment: Environment, change: str) -> FetchExport:
+def _fetch(environment: Environment, change: str, kept: Saved | None) -> FetchExport:
     remote = exports.folder(environment, change)
     local = str(environment.state / environment.name / "exports" / change)
     return FetchExport(
@@ -185,6 +205,7 @@ def _fetch(environment: Environment, change: str) -> FetchExport:
         text=f"sftp: get {remote}/<newest>/*; compare the checksums",
         remote=remote,
         local=local,
+        kept=kept.name if kept else "",
         timeout=environment.timeouts.job,
     )
 
@@ -193,12 +214,11 @@ def _found(facts: Facts) -> str:
     if not facts.asked:
         return "nothing of what would be exported is there"
     counts = ", ".join(f"{counted(a.census.rows, 'row')} of {a.query.stem}" for a in facts.asked)
-    saved = facts.saved
-    if saved is None:
-        return f"{counts}; no export is there"
     if facts.complete:
-        return f"{counts}; exactly these are in {saved.folder}"
-    return f"{counts}; the newest export, {saved.folder}, is not of exactly these"
+        return f"{counts}; exactly these are in {facts.complete.folder}"
+    if facts.newest is None:
+        return f"{counts}; no export is there"
+    return f"{counts}; the newest export, {facts.newest.folder}, is not of exactly these"
 
 
 def _stem(stem: str, number: int) -> str:

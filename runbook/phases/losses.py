@@ -10,6 +10,7 @@ from runbook.database.book import Book
 from runbook.database.schema import shape
 from runbook.database.sessions import Session
 from runbook.environment import Environment
+from runbook.exports.saved import Saved
 from runbook.phases import export
 from runbook.phases.export import Asked
 from runbook.plan.plan import Finding, Level
@@ -23,12 +24,15 @@ HARMLESS = {"INDEX", "KEY", "CONSTRAINT", "FOREIGN", "PRIMARY", "CHECK", "DEFAUL
 
 @dataclass(frozen=True)
 class Loss:
-    """One query's rows that go: the tables that go whole, and the columns (by position) that go."""
+    """One query's rows that go: the tables that go whole, and the columns (by position) that go.
+
+    `exported` is an export that has exactly these rows.
+    """
 
     asked: Asked
     tables: tuple[str, ...]
     columns: tuple[int, ...]
-    exported: bool
+    exported: Saved | None
 
     @property
     def rows(self) -> int:
@@ -41,8 +45,8 @@ class Loss:
         """The tables that its query reads, as far as its columns tell."""
         return self.asked.query.tables
 
-    def sentence(self, place: str) -> str:
-        """Say what goes: rows, since when, values in which columns, and where they are kept."""
+    def sentence(self, host: str) -> str:
+        """Say what goes: rows, since when, values in which columns, and where on `host` kept."""
         query, census = self.asked.query, self.asked.census
         if not self.rows:
             return f"{query.stem}: no rows to lose"
@@ -58,7 +62,7 @@ class Loss:
             if spans
             else ""
         )
-        kept = f"exported to {place}" if self.exported else "not exported"
+        kept = f"exported to {host}:{self.exported.folder}" if self.exported else "not exported"
         rows = f"{counted(self.rows, 'row')}{when}"
         return f"will be lost: {query.stem}, {rows}: {', '.join(values)}; {kept}"
 
@@ -149,16 +153,16 @@ def destroys(text: str) -> bool:
 def findings(
     environment: Environment, facts: export.Facts, lost: tuple[Loss, ...]
 ) -> tuple[Finding, ...]:
-    """Return, for each loss of rows, whether the newest export has them; if not, a refusal."""
-    where, saved = environment.backup.host, facts.saved
+    """Return, for each loss of rows, whether an export has them; if not, a refusal."""
+    where, saved = environment.backup.host, facts.newest
     advice = f"invoke export --env={environment.name}"
     rows = []
     for loss in lost:
         what = f"export of {loss.asked.query.stem}"
         if not loss.rows:
             continue
-        if loss.exported and saved:
-            detail = f"exactly the present {counted(loss.rows, 'row')}: {saved.folder}"
+        if loss.exported:
+            detail = f"exactly the present {counted(loss.rows, 'row')}: {loss.exported.folder}"
             rows.append(Finding(what, where, Level.OK, detail))
             continue
         if saved is None:

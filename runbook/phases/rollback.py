@@ -52,7 +52,8 @@ def prepare(site: Site, _options: Options) -> Plan:
         return Plan(environment.name, PHASE, change.name, (), (), (_nothing(book, change.name),))
     facts = look(site, book)
     gone = facts.losses if facts.drops else ()
-    found = (*_refusals(environment, facts), *findings(environment, facts.exports, gone))
+    passed = export.findings(facts.exports) if any(loss.rows for loss in gone) else ()
+    found = (*_refusals(environment, facts), *passed, *findings(environment, facts.exports, gone))
     return Plan(
         environment.name,
         PHASE,
@@ -106,9 +107,7 @@ def steps(environment: Environment, change: str, facts: Facts) -> tuple[Step, ..
 
 def notes(environment: Environment, change: str, facts: Facts) -> tuple[str, ...]:
     """Return what to know before it runs: first what will be lost."""
-    saved = facts.exports.saved
-    place = f"{environment.backup.host}:{saved.folder}" if saved else ""
-    said = [loss.sentence(place) for loss in facts.losses if facts.drops]
+    said = [loss.sentence(environment.backup.host) for loss in facts.losses if facts.drops]
     if any(loss.rows for loss in facts.losses) and facts.drops:
         said.append(STOP)
     kept = [choice for _, choice in facts.choices if "stays" in choice.found]

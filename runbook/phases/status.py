@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from runbook.database import lock
 from runbook.database.book import Book
 from runbook.environment import Environment
 from runbook.errors import Refusal, RunbookError, StepFailed
-from runbook.exports import saved as exports
+from runbook.exports import finding
+from runbook.exports.saved import Saved
 from runbook.options import Options
-from runbook.phases import backup, runner, triggers, wanted, watch
+from runbook.phases import backup, export, runner, triggers, wanted, watch
 from runbook.phases.wanted import Wanted
 from runbook.plan.gate import Gate
 from runbook.plan.plan import Finding, Level, Plan
@@ -31,7 +31,7 @@ def prepare(site: Site, _options: Options) -> Plan:
         dumps = pool.submit(
             _seen, keeper, "backup", lambda: backup.findings(environment, backup.look(site))
         )
-        newest = pool.submit(_seen, keeper, "export", lambda: (_export(site),))
+        newest = pool.submit(_seen, keeper, "export", lambda: _exports(site))
         own = pool.submit(runner.going_on, site)
         scans = pool.submit(_seen, scanner, "watch", lambda: watch.standing(site))
         holder = lock.holder(site.reader, environment)
@@ -104,19 +104,36 @@ def _window(environment: Environment) -> tuple[Finding, ...]:
     return (Finding("window", environment.name, Level.OK, Gate(environment).state),)
 
 
-def _export(site: Site) -> Finding:
-    environment, where = site.environment, site.environment.backup.host
-    saved = exports.newest(site.hosts, environment, site.change.name)
-    if saved is None or saved.manifest is None or saved.defect:
-        level = Level.WARNING if saved else Level.OK
-        said = f"{saved.folder}: {saved.defect}" if saved else "none yet; a rollback wants one"
-        return Finding("export", where, level, said, f"invoke export --env={environment.name}")
-    files = saved.manifest.files
-    taken = datetime.strptime(saved.manifest.taken, "%Y%m%dT%H%M%SZ").replace(tzinfo=UTC)
-    old = max(0.0, (datetime.now(UTC) - taken).total_seconds())
+def _exports(site: Site) -> tuple[Finding, ...]:
+    """Tell the newest whole export, and what was passed over to find it."""
+    environment = site.environment
+    where, again = environment.backup.host, f"invoke export --env={environment.name}"
+    seen, kept = list(finding.newest(site.hosts, environment, site.change.name)), None
+    for number, one in enumerate(seen):
+        seen[number] = finding.prove(site.hosts, environment, one)
+        if not seen[number].defect:
+            kept = seen[number]
+            break
+    advice = export.PASSED_OVER if kept else f"{export.PASSED_OVER} {again}"
+    passed = tuple(
+        Finding("export", where, Level.WARNING, f"{one.folder}: {one.defect}", advice)
+        for one in finding.passed(seen, kept)
+    )
+    if kept or passed:
+        return (*((_export(where, kept),) if kept else ()), *passed)
+    return (Finding("export", where, Level.OK, "none yet; a rollback wants one", again),)
+
+
+def _export(where: str, saved: Saved) -> Finding:
+    files = saved.manifest.files if saved.manifest else ()
     rows = counted(sum(file.rows for file in files), "row")
     bytes_ = size(sum(file.compressed_bytes for file in files))
-    return Finding("export", where, Level.OK, f"{saved.folder}, {age(old)} old, {rows}, {bytes_}")
+    if finding.ahead(saved):
+        detail = f"{saved.folder}, whose time lies in the future, {rows}, {bytes_}"
+        advice = "A clock was ahead. It counts as any other for the rows that it has."
+        return Finding("export", where, Level.WARNING, detail, advice)
+    old = age(max(0.0, saved.age))
+    return Finding("export", where, Level.OK, f"{saved.folder}, {old} old, {rows}, {bytes_}")
 
 
 def _statement(environment: Environment, one: Wanted) -> Finding:

@@ -1,0 +1,8 @@
+# plain FILE [MOST]: whether it is a file that can be read, no link, and of at most so many bytes.
+# Nothing else is opened: a FIFO or a link to /dev/zero would be read for ever.
+plain() {
+  [ -f "$1" ] && [ ! -L "$1" ] && [ -r "$1" ] && [ "$(stat -c %s -- "$1")" -le "${2:-$((1 << 62))}" ]
+}
+there() { [ -e "$1" ] || [ -L "$1" ]; }
+digit='[0-9]'
+stamp=$digit$digit$digit$digit$digit$digit$digit${digit}T$digit$digit$digit$digit$digit${digit}Z
