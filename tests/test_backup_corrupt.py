@@ -162,6 +162,40 @@ def without_manifest(dump: Dump) -> None:
     dump.manifest.unlink()
 
 
+@damage("it is no plain file that can be read")
+def a_pipe(dump: Dump) -> None:
+    """Put a pipe in its place, to which nobody ever writes."""
+    dump.path.unlink()
+    os.mkfifo(dump.path)
+
+
+@damage("it is no plain file that can be read")
+def without_end(dump: Dump) -> None:
+    """Put a link in its place to what is never read to its end."""
+    dump.path.unlink()
+    dump.path.symlink_to("/dev/zero")
+
+
+@damage("its manifest is no plain file that can be read")
+def with_a_pipe_for_a_manifest(dump: Dump) -> None:
+    """Put a pipe in its manifest's place."""
+    dump.manifest.unlink()
+    os.mkfifo(dump.manifest)
+
+
+@damage("its manifest is no plain file that can be read")
+def with_a_manifest_without_end(dump: Dump) -> None:
+    """Put a link in its manifest's place to what is never read to its end."""
+    dump.manifest.unlink()
+    dump.manifest.symlink_to("/dev/zero")
+
+
+@damage("its manifest is no plain file that can be read")
+def with_an_immense_manifest(dump: Dump) -> None:
+    """Let its manifest be longer than any is."""
+    os.truncate(dump.manifest, 1 << 40)
+
+
 @pytest.fixture(scope="module", params=["mariadb", pytest.param("mysql", marks=pytest.mark.wide)])
 def taken(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory

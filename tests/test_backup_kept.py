@@ -92,6 +92,32 @@ def test_retention_removes_nothing_when_the_newest_is_damaged(
         assert here.dumps == dumps
 
 
+def test_what_is_no_plain_file_is_told_and_never_opened(maria: Place) -> None:
+    """A pipe or a link to what has no end, named like a newer dump, leaves the older to be used."""
+    (dump,) = make_backups(maria, 1)
+    names = [f"vaulteer-2999123{n}T000000Z.sql.zst" for n in range(4)]
+    pipe, endless, led, unled = (maria.folder / name for name in names)
+    os.mkfifo(pipe)
+    endless.symlink_to("/dev/zero")
+    for path in (led, unled):
+        path.write_text("")
+    os.mkfifo(led.with_name(led.name + backups.ENDING))
+    unled.with_name(unled.name + backups.ENDING).symlink_to("/dev/zero")
+    plan = backup.prepare(maria.site, Options(fetch=True))
+    told = [row.detail for row in plan.findings if row.what == "backup"]
+    assert told[0].startswith(dump.name)
+    assert set(told[1:]) == {
+        f"{pipe.name}: it is no plain file that can be read",
+        f"{endless.name}: it is no plain file that can be read",
+        f"{led.name}: its manifest is no plain file that can be read",
+        f"{unled.name}: its manifest is no plain file that can be read",
+    }
+    verified, fetched = maria.perform(*plan.steps)
+    assert dump.name in verified.detail
+    assert f"{dump.name}, " in fetched.detail
+    assert maria.perform(retention(maria))[0].detail == "kept 1 of 1 verified"
+
+
 def test_fetch_brings_the_newest_dump_here(maria: Place) -> None:
     """--fetch copies dump and manifest, private, once; the checksum is compared."""
     plan = backup.prepare(maria.site, Options(fetch=True))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import stat
 import threading
 import time
 from collections.abc import Iterator
@@ -60,9 +61,14 @@ def _newest(step: Fetch, sftp: SFTPClient, database: str) -> tuple[str, Manifest
     for name in sorted(filter(wanted.fullmatch, names), reverse=True):
         if name + backups.ENDING not in names:
             continue
-        text = b"".join(_pieces(step, sftp, _beside(step, name + backups.ENDING))).decode()
         with _reading(step):
-            found = sftp.stat(_beside(step, name))
+            found, said = (sftp.lstat(_beside(step, n)) for n in (name, name + backups.ENDING))
+        # Nothing else is opened: a pipe, or a link to what has no end, is read for ever.
+        plain = all(stat.S_ISREG(one.st_mode or 0) for one in (found, said))
+        if not plain or (said.st_size or 0) > backups.LONGEST:
+            continue
+        pieces = _pieces(step, sftp, _beside(step, name + backups.ENDING))
+        text = b"".join(pieces).decode(errors="replace")
         dump = backups.inspect(name, found.st_size or 0, int(found.st_mtime or 0), text, database)
         if dump.manifest and not dump.defect:
             return text, dump.manifest

@@ -30,7 +30,7 @@ NEEDED = {
     "snapshot command",
 }
 """The rows of preflight that a dump depends on."""
-EXAMINE = ("manifest", "objects", "dump_objects", "examine")
+EXAMINE = ("plain", "manifest", "objects", "dump_objects", "examine")
 """The scripts that read a dump and compare it with a list of objects."""
 
 
@@ -208,7 +208,7 @@ def _retention(environment: Environment) -> Command:
         phase=PHASE,
         title=f"keep the {keep} newest verified dumps and remove older ones",
         where=environment.backup.host,
-        text=script(jobs.text(values, "manifest", "verified", "prune")),
+        text=script(jobs.text(values, "plain", "manifest", "verified", "prune")),
         timeout=environment.timeouts.job,
     )
 
@@ -233,7 +233,7 @@ def _snapshot(environment: Environment) -> tuple[Command, ...]:
         phase=PHASE,
         title="take the snapshot that goes with the newest dump",
         where=environment.backup.host,
-        text=script(jobs.text(values, "manifest", "verified", "snapshot")),
+        text=script(jobs.text(values, "plain", "manifest", "verified", "snapshot")),
         origin=environment.at("backup.snapshot"),
         timeout=environment.timeouts.job,
     )

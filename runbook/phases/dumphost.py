@@ -15,6 +15,9 @@ from runbook.hosts.jobs import State
 from runbook.hosts.shell import script
 from runbook.site import Site
 
+ODD = "is no plain file that can be read"
+"""Why something that bears a dump's name is not opened: it might be read for ever."""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -82,7 +85,7 @@ def look_text(environment: Environment, job: str, *, mariadb: bool) -> str:
         "clients": CLIENTS[flavour],
         "optional": tuple(PROBED),
     }
-    return script(jobs.text(values, "watch", "look"))
+    return script(jobs.text(values, "watch", "plain", "look"))
 
 
 def read(environment: Environment, out: str, *, mariadb: bool, authority: str = "") -> Facts:
@@ -99,7 +102,9 @@ def read(environment: Environment, out: str, *, mariadb: bool, authority: str = 
             manifests[value] = manifest = []
         elif key == "=":
             manifest.append(value + "\n")
-    dumps = [_dump(environment, at, "".join(text)) for at, text in manifests.items()]
+    odd = every("odd")
+    dumps = [_dump(environment, at, "".join(text), odd) for at, text in manifests.items()]
+    dumps += [Backup(name, None, f"it {ODD}") for name in every("foreign")]
     return Facts(
         clients=Clients(
             said.get("dump", ""),
@@ -118,13 +123,17 @@ def read(environment: Environment, out: str, *, mariadb: bool, authority: str = 
 
 
 def names(environment: Environment) -> dict[str, jobs.Words]:
-    """Return the variables of every script on the backup host: the folder and the database."""
+    """Return the variables of every script on the backup host: the folder, the database, a bound.
+
+    No manifest is longer than `longest`.
+    """
     name = environment.database.name
     return {
         "folder": environment.backup.folder,
         "stem": backups.stem(name),
         "database": name,
         "database_json": json.dumps(name, ensure_ascii=False),
+        "longest": backups.LONGEST,
     }
 
 
@@ -140,8 +149,10 @@ def account(environment: Environment, facts: Facts, job: str) -> dict[str, jobs.
     }
 
 
-def _dump(environment: Environment, at: str, manifest: str) -> Backup:
+def _dump(environment: Environment, at: str, manifest: str, odd: tuple[str, ...]) -> Backup:
     name, size, modified = at.split(" ")
+    if name in odd:
+        return Backup(name, None, f"its manifest {ODD}")
     return backups.inspect(name, int(size), int(modified), manifest, environment.database.name)
 
 

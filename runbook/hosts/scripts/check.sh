@@ -2,7 +2,10 @@
 check() {
   local file=$1 sum
   manifest=$folder/$file.manifest.json ending=${file##*.}
-  [ -e "$folder/$file" ] || { defects+=("it is not there"); return; }
+  there "$folder/$file" || { defects+=("it is not there"); return; }
+  plain "$folder/$file" || { defects+=("it is no plain file that can be read"); return; }
+  there "$manifest" || { defects+=("it has no manifest"); return; }
+  plain "$manifest" "$longest" || { defects+=("its manifest is no plain file that can be read"); return; }
   [ -s "$manifest" ] || { defects+=("it has no manifest"); return; }
   sealed || defects+=("its manifest was changed after it was written")
   [ "$(value file)" = "$file" ] || defects+=("its manifest is the one of $(value file)")

@@ -7,7 +7,7 @@ cd -- "$folder"
 now=$(date -u +%Y%m%dT%H%M%SZ)
 echo "now $now"
 past=0 future=0 foreign=0
-names=($stamp)
+names=($any_stamp)
 for ((at = ${#names[@]} - 1; at >= 0; at--)); do
   name=${names[at]} manifest=${names[at]}/manifest.json why=""
   if [ ! -d "$name" ] || [ -L "$name" ]; then why="it is no folder"

@@ -18,9 +18,12 @@ done
 for program in zstd gzip; do
   if command -v "$program" >/dev/null; then echo "compressor $program"; break; fi
 done
-for dump in "$folder/$stem"-????????T??????Z.sql.{zst,gz}; do
+for dump in "$folder/$stem"-$any_stamp.sql.{zst,gz}; do
+  if ! plain "$dump"; then echo "foreign ${dump##*/}"; continue; fi
   echo "backup ${dump##*/} $(stat -c '%s %Y' "$dump")"
-  [ ! -e "$dump.manifest.json" ] || sed 's/^/= /' "$dump.manifest.json"
+  if plain "$dump.manifest.json" "$longest"; then sed 's/^/= /' "$dump.manifest.json"
+  elif there "$dump.manifest.json"; then echo "odd ${dump##*/}"
+  fi
   [ ! -e "$dump.snapshot" ] || echo "snapshot ${dump##*/}"
 done
 report "$job" | sed 's/^/job /'

@@ -4,5 +4,6 @@ plain() {
   [ -f "$1" ] && [ ! -L "$1" ] && [ -r "$1" ] && [ "$(stat -c %s -- "$1")" -le "${2:-$((1 << 62))}" ]
 }
 there() { [ -e "$1" ] || [ -L "$1" ]; }
+# What a time in the name of a dump or an export is like, such as 20251217T101112Z.
 digit='[0-9]'
-stamp=$digit$digit$digit$digit$digit$digit$digit${digit}T$digit$digit$digit$digit$digit${digit}Z
+any_stamp=$digit$digit$digit$digit$digit$digit$digit${digit}T$digit$digit$digit$digit$digit${digit}Z

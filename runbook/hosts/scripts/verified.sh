@@ -2,9 +2,9 @@
 # an intact manifest of this database, of its size and time.
 export LC_ALL=C
 ours=()
-for manifest in "$folder/$stem"-????????T??????Z.sql.*.manifest.json; do
+for manifest in "$folder/$stem"-$any_stamp.sql.*.manifest.json; do
   file=${manifest##*/} file=${file%.manifest.json}
-  if [ -s "$manifest" ] && grep -qxF "  \"database\": $database_json," "$manifest" && sealed &&
+  if plain "$manifest" "$longest" && plain "$folder/$file" && grep -qxF "  \"database\": $database_json," "$manifest" && sealed &&
     [ "$(value file)" = "$file" ] &&
     [ "$(stat -c '%s %Y' "$folder/$file" 2>/dev/null)" = "$(value bytes) $(value modified)" ]; then
     ours=("$file" "${ours[@]}")

@@ -2,7 +2,7 @@ set +e  # a program that fails here is something to tell, not the end
 shopt -s nullglob
 file=${ours[0]:-}
 if [ -z "$file" ]; then  # then the newest is checked all the same, to say what is wrong with it
-  for found in "$folder/$stem"-????????T??????Z.sql.{zst,gz}{,.manifest.json}; do
+  for found in "$folder/$stem"-$any_stamp.sql.{zst,gz}{,.manifest.json}; do
     found=${found##*/} found=${found%.manifest.json}
     [[ $found < $file ]] || file=$found
   done
