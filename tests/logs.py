@@ -20,6 +20,8 @@ from sandbox.sandbox import Sandbox
 from tests.support import Bench, bench
 
 HOSTS = ("app1", "app2")
+QUICK = {"silence": "2s", "connect": "3s"}
+"""Time-outs for tests that wait for one; a busy machine may well need longer to answer."""
 
 
 def stamp(seconds: float) -> str:
@@ -52,7 +54,6 @@ def place(sandbox: Sandbox, folder: Path, **overrides: Any) -> Bench:
     settings: dict[str, Any] = {
         "logs": {"api": api},
         "monitor": {"interval": "100ms"},
-        "timeouts": {"silence": "2s", "connect": "3s"},
     }
     return bench(sandbox, folder, **(settings | overrides))
 
@@ -170,9 +171,9 @@ def untouched(sandbox: Sandbox) -> Sandbox:
     return sandbox
 
 
-def logged(sandbox: Sandbox, folder: Path) -> Bench:
+def logged(sandbox: Sandbox, folder: Path, **overrides: Any) -> Bench:
     """Return a bench whose two hosts have logged six hours, part of it rotated and packed."""
-    here = place(sandbox, folder)
+    here = place(sandbox, folder, **overrides)
     now = time.time()
     old = log(folder, "app1").with_name("api.log.2.gz")
     old.write_bytes(gzip.compress(history(4, 2, until=now - 7200).encode()))

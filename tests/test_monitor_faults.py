@@ -6,11 +6,15 @@ import json
 import signal
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from runbook.perform import follow
+from runbook.perform.following import Following
 from sandbox.sandbox import Sandbox
 from tests.logs import (
+    QUICK,
     append,
     counted,
     cut,
@@ -51,9 +55,10 @@ def test_nothing_is_missed_or_counted_twice_through_rotations_and_kills(followed
     assert counted(followed, LOST) == writer.written
 
 
-def test_cut_and_silent_connections_cost_nothing(followed: Bench) -> None:
+def test_cut_and_silent_connections_cost_nothing(mariadb_server: Sandbox, tmp_path: Path) -> None:
     """A connection that is cut, or falls silent, is made anew; every line is counted once."""
-    sandbox = followed.sandbox
+    sandbox = untouched(mariadb_server)
+    followed = logged(sandbox, tmp_path, timeouts=QUICK)
 
     def caught_up(upto: int) -> None:
         until(lambda: counted(followed, LOST) >= upto)
@@ -146,6 +151,22 @@ def test_a_clock_that_is_wrong_is_told_and_does_no_harm(followed: Bench) -> None
     assert counted(followed, "ahead") == 1
 
 
+def test_a_look_at_the_turn_of_a_minute_reads_its_baseline_to_the_end(
+    followed: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Begun just when a minute does, --once asks until that minute's turn is read, and judges."""
+    real, begin = time.time, follow._begin
+
+    def at_the_turn(*args: Any) -> Following:
+        late = real() % 60 - 0.01
+        monkeypatch.setattr(time, "time", lambda: real() - late)
+        return begin(*args)
+
+    monkeypatch.setattr(follow, "_begin", at_the_turn)
+    ran = followed.run("monitor", once=True)
+    assert ran.status == 0, ran.why
+
+
 def test_two_cannot_follow_at_once(followed: Bench) -> None:
     """A second follower on this machine is refused, and told which process is the first."""
     with following(followed) as process:
@@ -169,7 +190,8 @@ def test_damaged_state_is_said_and_fresh_begins_anew(followed: Bench) -> None:
 
 def test_a_flood_is_counted_to_its_last_line_and_hides_no_other_log(followed: Bench) -> None:
     """While one host logs errors as fast as it can, the other is read; then every line counts."""
-    assert followed.run("monitor", once=True).status == 0
+    first = followed.run("monitor", once=True)
+    assert first.status == 0, first.why
     flood = log(followed.folder, "app1")
     now = stamp(time.time())
     piece = "".join(f"{now} ERROR number {i} is lost\n" for i in range(FLOOD // 10))
@@ -179,10 +201,10 @@ def test_a_flood_is_counted_to_its_last_line_and_hides_no_other_log(followed: Be
                 file.write(piece)
             append(followed, "app2", line(time.time(), "of the other host"))
             time.sleep(0.1)
-        until(lambda: counted(followed, "of the other host") == 10)
+        until(lambda: counted(followed, "of the other host") == 10, 60)
         until(lambda: counted(followed, LOST) == FLOOD, 60)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     document = json.loads(out.splitlines()[-1])
     assert (process.returncode, document["outcome"]) == (130, "stopped")
     again = followed.run("monitor", once=True)

@@ -130,6 +130,10 @@ class Watch:
         elif last is not None:
             log.mark = max(log.mark, last - LATE)
 
+    def past_baseline(self, key: str) -> bool:
+        """Whether a log is known up to the last minute before the moment, and can be judged."""
+        return int(self.logs[key].mark // MINUTE) >= int(self.moment // MINUTE)
+
     def failed(self, key: str, why: str) -> None:
         """Note that a host did not answer."""
         self.logs[key].problem = why
@@ -137,8 +141,8 @@ class Watch:
     def close(self, now: float, monitor: Monitor) -> Iterator[Alert | Measured]:
         """Learn and judge what can be by now; yield what is to be told."""
         count = sum(len(log.series) for log in self.logs.values())
-        for log in self.logs.values():
-            if not log.learned and int(log.mark // MINUTE) >= int(self.moment // MINUTE):
+        for key, log in self.logs.items():
+            if not log.learned and self.past_baseline(key):
                 self._learn(log, monitor, monitor.quiet / MINUTE * count)
             if log.learned:
                 yield from self._judge(log)

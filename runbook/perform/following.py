@@ -21,6 +21,8 @@ AT_ONCE = 1.0
 """Seconds that a piece should take: pieces grow and shrink to that."""
 LONGEST_PAUSE = 30.0
 """Seconds until a host that did not answer is asked again."""
+TURN = 10.0
+"""Seconds that one look waits at most for a log to be known up to where its baseline ends."""
 
 
 class Following:
@@ -87,7 +89,7 @@ class Following:
         log = next(log for log in environment.logs if log.name == feed.log)
         source = sources.source(log, feed.host, self._marks[feed.key], monitor.history)
         terms = sources.terms(log, monitor.level)
-        length, pause = LEAST, monitor.interval
+        length, pause, began = LEAST, monitor.interval, time.time()
         while not self._stop.is_set():
             asked = time.time()
             try:
@@ -108,10 +110,17 @@ class Following:
                 self._marks[feed.key] = sources.mark(source)
             length = length_after(length, now - asked)
             pause = monitor.interval
-            if once and not taken.more:
+            if once and not taken.more and (taken.problem or self._past(feed, now - began)):
                 return
             if not taken.more:
                 self._stop.wait(pause)
+
+    def _past(self, feed: Feed, waited: float) -> bool:
+        """Whether a log is known so far that its baseline is; it may lack a minute's last second.
+
+        A host whose clock stands still is not waited for.
+        """
+        return self.watch.past_baseline(feed.key) or waited > TURN
 
 
 def length_after(length: int, took: float) -> int:
