@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import pytest
@@ -64,6 +65,24 @@ class Ran:
         return "\n".join((f"exit status {self.status}", *filter(None, said)))[:4000]
 
 
+class Started(subprocess.Popen[str]):
+    """A process that ends with its `with` block where that fails: a test that gave up ends.
+
+    Else leaving the block would wait for it, and it for what the test did not come to.
+    """
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Kill it when an error leaves the block; wait for it in any case."""
+        if kind is not None:
+            self.kill()
+        super().__exit__(kind, value, trace)
+
+
 @dataclass(frozen=True)
 class Bench:
     """A folder with an inventory whose environment `test` is a sandbox."""
@@ -83,9 +102,9 @@ class Bench:
         print(f"{command} ended with {status}: {document['message']}", file=sys.stderr)
         return Ran(status, document)
 
-    def start(self, *words: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+    def start(self, *words: str, env: Mapping[str, str] | None = None) -> Started:
         """Start `invoke …` as a process of its own, on this folder's inventory."""
-        return subprocess.Popen(
+        return Started(
             [sys.executable, "-m", "invoke", "--search-root", str(self.folder), *words],
             cwd=self.folder,
             stdin=subprocess.DEVNULL,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
 from pathlib import Path
 from typing import Any
@@ -145,6 +144,7 @@ def test_output_is_told_while_the_tests_run(mariadb: Sandbox, tmp_path: Path) ->
         lines: list[str] = []
         while not lines or "first" not in lines[-1]:
             lines.append(process.stdout.readline())
+            assert lines[-1], "it ended before it told anything"
         assert lines[-1] == "  | first\\x07 zoë\n"
         go.touch()
         rest = process.stdout.read()
@@ -191,19 +191,25 @@ def test_a_lost_connection_does_not_end_the_tests(mariadb: Sandbox, tmp_path: Pa
         f"echo ran >>{tmp_path}/times\nuntil [ -e {go} ]; do sleep 0.05; done\necho '{PASSES}' >$1"
     )
     here = runner(mariadb, tmp_path, text)
-    with here.start("smoke", "--env=test") as process:
-        assert wait_until((tmp_path / "times").exists, 30)
+
+    def cut_off() -> bool:
         for connection in mariadb.connections("app1"):
-            os.kill(connection.pid, signal.SIGKILL)
-        output, _ = process.communicate()
+            connection.send(signal.SIGKILL)
+        return process.poll() is not None
+
+    with here.start("smoke", "--env=test") as process:
+        assert wait_until((tmp_path / "times").exists, 60)
+        # Cut between two looks, a connection is made anew and nothing is lost: cut until one is.
+        assert wait_until(cut_off, 60)
+        output, _ = process.communicate(timeout=60)
     assert (process.returncode, "the same command finds it there" in output) == (4, True)
     preview = here.run("smoke", dry_run=True).document["planned"][0]
     assert "attaches to them" in preview["found"]
     mariadb.clear_commands()
     with here.start("smoke", "--env=test") as process:
-        assert wait_until(lambda: preview["watch"] in mariadb.commands("app1"), 30)
+        assert wait_until(lambda: preview["watch"] in mariadb.commands("app1"), 60)
         go.touch()
-        output, _ = process.communicate()
+        output, _ = process.communicate(timeout=60)
     assert (process.returncode, "· 1 passed ·" in output) == (0, True)
     assert (tmp_path / "times").read_text() == "ran\n"
 
