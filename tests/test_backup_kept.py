@@ -93,13 +93,15 @@ def test_retention_removes_nothing_when_the_newest_is_damaged(
 
 
 def test_what_is_no_plain_file_is_told_and_never_opened(maria: Place) -> None:
-    """A pipe or a link to what has no end, named like a newer dump, leaves the older to be used."""
+    """A pipe or a link without end, named like a dump, or half a manifest hides no good dump."""
     (dump,) = make_backups(maria, 1)
     names = [f"vaulteer-2999123{n}T000000Z.sql.zst" for n in range(4)]
     pipe, endless, led, unled = (maria.folder / name for name in names)
     os.mkfifo(pipe)
     endless.symlink_to("/dev/zero")
-    for path in (led, unled):
+    half = maria.folder / "vaulteer-20190101T000000Z.sql.zst"
+    half.with_name(half.name + backups.ENDING).write_text('{\n  "runbook"')
+    for path in (led, unled, half):
         path.write_text("")
     os.mkfifo(led.with_name(led.name + backups.ENDING))
     unled.with_name(unled.name + backups.ENDING).symlink_to("/dev/zero")
@@ -111,6 +113,7 @@ def test_what_is_no_plain_file_is_told_and_never_opened(maria: Place) -> None:
         f"{endless.name}: it is no plain file that can be read",
         f"{led.name}: its manifest is no plain file that can be read",
         f"{unled.name}: its manifest is no plain file that can be read",
+        f"{half.name}: its manifest is incomplete",
     }
     verified, fetched = maria.perform(*plan.steps)
     assert dump.name in verified.detail

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 ENDING = ".manifest.json"
-LONGEST = 1 << 24
+LONGEST = 1 << 22
 """Bytes of a manifest at most: it says a line an object, and what is longer is none."""
 _SEAL = re.compile(r'^  "seal": "([0-9a-f]{64})"$', re.MULTILINE)
 

@@ -1,4 +1,4 @@
-"""Performs a fetch of an export: the newest one's files, copied here and compared."""
+"""Performs a fetch of an export: its files, copied here and compared."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ PARTIAL = ".partial"
 
 
 def perform(step: FetchExport, run: Run) -> Result:
-    """Copy the newest export into a folder of its name in the step's local folder.
+    """Copy the step's export into a folder of its name in the step's local folder.
 
     Folders are 0700, files 0600. A file that is here already, byte for byte, is
     not copied again; the manifest comes last.

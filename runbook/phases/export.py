@@ -200,9 +200,9 @@ def _fetch(environment: Environment, change: str, kept: Saved | None) -> FetchEx
     local = str(environment.state / environment.name / "exports" / change)
     return FetchExport(
         phase=PHASE,
-        title=f"copy the newest export to {local}",
+        title=f"copy the export of these rows to {local}",
         where=environment.backup.host,
-        text=f"sftp: get {remote}/<newest>/*; compare the checksums",
+        text=f"sftp: get {remote}/<UTC time>/*; compare the checksums",
         remote=remote,
         local=local,
         kept=kept.name if kept else "",

@@ -224,9 +224,9 @@ class Fetch(Step):
 
 @dataclass(frozen=True, kw_only=True)
 class FetchExport(Fetch):
-    """The files of the newest export in the folder `remote`, copied into `local`.
+    """The files of an export in the folder `remote`, copied into `local`.
 
-    That is the one that is called `kept`, or else the one that this run makes.
+    It is the one that is called `kept`, or else the one that this run makes.
     """
 
     kept: str = ""

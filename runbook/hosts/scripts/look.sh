@@ -21,7 +21,8 @@ done
 for dump in "$folder/$stem"-$any_stamp.sql.{zst,gz}; do
   if ! plain "$dump"; then echo "foreign ${dump##*/}"; continue; fi
   echo "backup ${dump##*/} $(stat -c '%s %Y' "$dump")"
-  if plain "$dump.manifest.json" "$longest"; then sed 's/^/= /' "$dump.manifest.json"
+  if plain "$dump.manifest.json" "$longest"; then
+    sed 's/^/= /' "$dump.manifest.json"; echo  # its last line may have no end
   elif there "$dump.manifest.json"; then echo "odd ${dump##*/}"
   fi
   [ ! -e "$dump.snapshot" ] || echo "snapshot ${dump##*/}"
