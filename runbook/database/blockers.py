@@ -22,7 +22,8 @@ METADATA_LOCKS = f"""\
  JOIN performance_schema.threads h ON h.THREAD_ID = l.OWNER_THREAD_ID
  JOIN information_schema.PROCESSLIST p ON p.ID = h.PROCESSLIST_ID
  LEFT JOIN information_schema.INNODB_TRX t ON t.trx_mysql_thread_id = p.ID
- WHERE l.OBJECT_SCHEMA = %s AND l.OBJECT_NAME = %s AND l.LOCK_STATUS = 'GRANTED' AND p.ID <> %s
+ WHERE l.OBJECT_SCHEMA = %s AND l.OBJECT_NAME = %s AND l.LOCK_STATUS = 'GRANTED'
+ AND p.ID NOT IN (%s, %s)
  ORDER BY t.trx_started"""
 
 # Elsewhere open transactions are the likely holders; which tables they
@@ -31,7 +32,7 @@ TRANSACTIONS = f"""\
 {NAMED}
  FROM information_schema.INNODB_TRX t
  JOIN information_schema.PROCESSLIST p ON p.ID = t.trx_mysql_thread_id
- WHERE (p.DB = %s OR p.DB IS NULL) AND %s IS NOT NULL AND p.ID <> %s
+ WHERE (p.DB = %s OR p.DB IS NULL) AND %s IS NOT NULL AND p.ID NOT IN (%s, %s)
  ORDER BY t.trx_started"""
 
 # A row lock's holder is only shown while somebody waits for it, each server in its own table.
@@ -59,12 +60,12 @@ STATE = "SELECT STATE FROM information_schema.PROCESSLIST WHERE ID = %s"
 def blockers(session: Session, database: str, table: str | None, ours: int) -> tuple[str, ...]:
     """Name the sessions that hold a lock on `table`, or the open transactions that may.
 
-    `ours` is the connection that waits. An account without PROCESS sees only
-    its own sessions; then nobody is named.
+    `ours` is the connection that waits; neither it nor the one that asks is
+    named. An account without PROCESS sees only its own sessions; then nobody is.
     """
     for query in (METADATA_LOCKS, TRANSACTIONS):
         try:
-            rows = session.rows(query, (database, table or "", ours))
+            rows = session.rows(query, (database, table or "", ours, session.id))
         except SqlError:  # the account may not see this
             continue
         if rows:

@@ -4,6 +4,28 @@ from __future__ import annotations
 
 from runbook.environment import Environment
 
+EVERY_ROW = "sql_select_limit = 18446744073709551615"
+ALIKE = f"""\
+SET SESSION autocommit = 1, completion_type = 0, time_zone = '+00:00',
+ sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0,
+ sql_quote_show_create = 1, group_concat_max_len = 16777216,
+ {EVERY_ROW}"""
+"""What every session begins with, since servers and their init_connect may say otherwise.
+
+None of it needs a privilege.
+
+- autocommit: without, a look keeps a transaction, and its metadata locks, open.
+- completion_type: a COMMIT may begin another transaction, or end the session.
+- time_zone: SHOW CREATE TABLE shows the default of a TIMESTAMP in it.
+- sql_mode: it decides what SQL means and how SHOW CREATE TABLE quotes; a trigger
+  keeps the one that it is made with. Only what guards rows: an ALTER must not fail
+  of a default like '0000-00-00' that some column has had for years.
+- sql_safe_updates: the ledger finds a run by a column without an index.
+- sql_quote_show_create: two texts are compared byte for byte.
+- group_concat_max_len: a guard would compare what was cut off.
+- sql_select_limit: an export would leave rows out. DEFAULT would be the server's.
+"""
+
 
 def reader_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
     """The statements that open a look's session.
@@ -13,6 +35,7 @@ def reader_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
     have it, for its row locks.
     """
     return (
+        ALIKE,
         "SET SESSION TRANSACTION READ ONLY",
         "SET SESSION lock_wait_timeout = 1",
         "SET SESSION innodb_lock_wait_timeout = 1",
@@ -25,6 +48,7 @@ def writer_settings(environment: Environment) -> tuple[str, ...]:
     """The statements that open a writing session, as the plan shows them."""
     seconds = max(1, round(environment.timeouts.lock_wait))
     return (
+        ALIKE,
         f"SET SESSION lock_wait_timeout = {seconds}",
         f"SET SESSION innodb_lock_wait_timeout = {seconds}",
         "SET SESSION wait_timeout = 86400",
@@ -41,12 +65,12 @@ def writer_session(environment: Environment) -> tuple[str, ...]:
 def snapshot_settings(environment: Environment, mariadb: bool) -> tuple[str, ...]:
     """The statements that open a snapshot, as the plan shows them."""
     return (
+        ALIKE,
         "SET SESSION TRANSACTION READ ONLY",
         "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",
         f"SET SESSION lock_wait_timeout = {max(1, round(environment.timeouts.lock_wait))}",
         time_limit(mariadb, environment.timeouts.statement),
         "SET SESSION net_write_timeout = 3600",
-        "SET SESSION time_zone = '+00:00'",
         "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY",
     )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from runbook.database.fields import FLOAT, Field
 from runbook.database.sessions import Session, as_text
+from runbook.database.settings import EVERY_ROW
 from runbook.errors import Refusal
 from runbook.exports.queries import Census, Column, Query
 from runbook.sql.text import quote_name, quote_string
@@ -50,7 +51,7 @@ def _fields(session: Session, select: str) -> tuple[Field, ...]:
     fields, rows = session.stream(select)
     for _ in rows:  # a LIMIT of its own outweighs the session's
         pass
-    session.execute("SET SESSION sql_select_limit = DEFAULT")
+    session.execute(f"SET SESSION {EVERY_ROW}")
     return fields
 
 

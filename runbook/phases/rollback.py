@@ -23,7 +23,6 @@ from runbook.sql.text import quote_name, quote_string, target
 
 PHASE = "rollback"
 STOP = "the application must not use these tables and columns any more: its statements would fail"
-UTC = "SET SESSION time_zone = '+00:00'"
 
 
 @dataclass(frozen=True)
@@ -160,7 +159,7 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
 
 def _check(environment: Environment, facts: Facts) -> Check:
     limit = environment.timeouts.statement
-    statements = (UTC, *_checks(facts, facts.losses, limit))
+    statements = _checks(facts, facts.losses, limit)
     return Check(
         phase=PHASE,
         title="no other rows would be lost than these",
@@ -222,7 +221,7 @@ def _guarded(
     tables = sorted({*(t for loss in lost for t in loss.sources), *filter(None, (drop.table,))})
     names = {*map(quote_name, tables), *(n for loss in lost for n in loss.asked.query.locks)}
     opening = (
-        f"{UTC}, wait_timeout = 60",
+        "SET SESSION wait_timeout = 60",
         "LOCK TABLES " + ", ".join(f"{name} WRITE" for name in sorted(names)),
     )
     checks = _checks(facts, lost, environment.timeouts.query)

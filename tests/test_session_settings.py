@@ -1,0 +1,121 @@
+"""Servers that begin sessions otherwise than we think: a change is made, and undone, all the same."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from sandbox.sandbox import Sandbox
+from tests.support import Bench, lean
+
+MODES = "'ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"
+
+
+@contextmanager
+def given(sandbox: Sandbox, settings: dict[str, str]) -> Iterator[None]:
+    """Set global variables of the server for the time of a block."""
+    before = {name: sandbox.query(f"SELECT @@GLOBAL.{name}")[0][0] for name in settings}
+    try:
+        for name, value in settings.items():
+            sandbox.query(f"SET GLOBAL {name} = {value}")
+        yield
+    finally:
+        for name, old in before.items():
+            sandbox.query(f"SET GLOBAL {name} = {old if isinstance(old, int) else repr(old)}")
+
+
+def undone(place: Bench, before: dict[str, str]) -> None:
+    """Export what there is, undo the change, and hold the schema against the one before."""
+    place.sandbox.query(
+        "UPDATE vaulteer.event_participants SET attendance_notes = 'x' WHERE participant_id < 9"
+    )
+    for command in ("export", "rollback"):
+        ran = place.run(command)
+        assert ran.status == 0, ran.why
+    assert place.schema() == before
+
+
+def test_sessions_that_begin_without_autocommit_are_no_matter(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """No session of ours blocks another one of ours, and the ledger keeps every row."""
+    place = lean(sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "3s"})
+    before = place.schema()
+    with given(sandbox, {"init_connect": "'SET autocommit = 0'"}):
+        ran = place.run("migrate")
+        assert ran.status == 0, ran.why
+        left = "SELECT COUNT(*) FROM vaulteer.runbook_ledger WHERE finished_at IS NULL"
+        assert sandbox.query(left) == [(0,)]
+        undone(place, before)
+
+
+@pytest.mark.parametrize("settings", [{"autocommit": "0"}, {"completion_type": "2"}])
+def test_what_begins_and_ends_transactions_is_no_matter(
+    sandbox: Sandbox, tmp_path: Path, settings: dict[str, str]
+) -> None:
+    """Where sessions begin without autocommit, or end with each COMMIT, all goes as ever."""
+    place = lean(sandbox, tmp_path, timeouts={"lock_wait": "1s", "lock_give_up": "3s"})
+    before = place.schema()
+    with given(sandbox, settings):
+        ran = place.run("migrate")
+        assert ran.status == 0, ran.why
+        undone(place, before)
+
+
+def test_a_rollback_is_exact_in_any_time_zone(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A TIMESTAMP's default reads alike before and after, though the server's zone was changed."""
+    place = lean(sandbox, tmp_path)
+    sandbox.query(
+        "ALTER TABLE vaulteer.event_participants"
+        " ADD COLUMN seen_at TIMESTAMP NOT NULL DEFAULT '2025-12-17 10:00:00'"
+    )
+    before = place.schema()
+    with given(sandbox, {"time_zone": "'+05:00'"}):
+        ran = place.run("migrate")
+        assert ran.status == 0, ran.why
+    with given(sandbox, {"time_zone": "'-08:00'"}):
+        undone_in_another = place.run("export"), place.run("rollback")
+    assert [ran.status for ran in undone_in_another] == [0, 0], undone_in_another[1].why
+    assert place.schema() == before
+
+
+@pytest.mark.parametrize("switched", [{"sql_mode": MODES}, {"sql_quote_show_create": "0"}])
+def test_a_rollback_is_exact_however_the_server_quotes(
+    sandbox: Sandbox, tmp_path: Path, switched: dict[str, str]
+) -> None:
+    """The server quotes names otherwise after the migration than before: nobody is misled."""
+    place = lean(sandbox, tmp_path)
+    before = place.schema()
+    assert place.run("migrate").status == 0
+    with given(sandbox, switched):
+        for command in ("export", "rollback"):
+            ran = place.run(command)
+            assert ran.status == 0, ran.why
+    assert place.schema() == before
+
+
+def test_a_change_is_made_and_undone_in_oracle_s_mode(mariadb: Sandbox, tmp_path: Path) -> None:
+    """MariaDB's sql_mode=ORACLE changes what SQL means; not what our sessions mean by it."""
+    place = lean(mariadb, tmp_path)
+    before = place.schema()
+    with given(mariadb, {"sql_mode": "'ORACLE'"}):
+        for command in ("migrate", "triggers"):
+            ran = place.run(command)
+            assert ran.status == 0, ran.why
+        for command in ("export", "rollback"):
+            ran = place.run(command)
+            assert ran.status == 0, ran.why
+    assert place.schema() == before
+
+
+def test_what_cuts_off_results_is_no_matter(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Guards compare whole texts, and an export has all rows, whatever the server would cut off."""
+    place = lean(sandbox, tmp_path)
+    before = place.schema()
+    with given(sandbox, {"sql_select_limit": "5", "group_concat_max_len": "4"}):
+        ran = place.run("migrate")
+        assert ran.status == 0, ran.why
+        undone(place, before)
