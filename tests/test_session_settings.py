@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, lean
+from tests.standins import sections
+from tests.support import Bench, bench, lean
+from tests.watching import insert, with_crontab
 
 MODES = "'ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"
 
@@ -119,3 +121,52 @@ def test_what_cuts_off_results_is_no_matter(sandbox: Sandbox, tmp_path: Path) ->
         ran = place.run("migrate")
         assert ran.status == 0, ran.why
         undone(place, before)
+
+
+def test_a_dump_that_would_leave_rows_out_is_no_backup(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A dump program takes the server's sql_select_limit as it is: refused, with the reason."""
+    place = bench(sandbox, tmp_path)
+    with given(sandbox, {"init_connect": "'SET sql_select_limit = 400'"}):
+        ran = place.run("backup")
+    assert ran.status == 1
+    assert "yields 400 rows at most (sql_select_limit)" in ran.said
+    assert place.run("backup").status == 0
+
+
+def test_a_restore_is_whole_and_still_however_sessions_begin(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """What is loaded is committed without autocommit, and no event is left that runs."""
+    place = bench(sandbox, tmp_path)
+    for name in ("first", "second"):
+        sandbox.query(
+            f"CREATE DEFINER = migrator@'%' EVENT vaulteer.{name} ON SCHEDULE EVERY 1 YEAR DO DO 0"
+        )
+    assert place.run("backup").status == 0
+    sandbox.query("DROP DATABASE IF EXISTS vaulteer_restore_1")
+    begin = "'SET autocommit = 0, completion_type = 2, sql_select_limit = 1'"
+    with given(sandbox, {"init_connect": begin}):
+        ran = place.run("restore", into="vaulteer_restore_1")
+    assert ran.status == 0, ran.why
+    for table in ("event_participants", "users"):
+        count = "SELECT COUNT(*) FROM {}." + table
+        assert sandbox.query(count.format("vaulteer_restore_1")) == sandbox.query(
+            count.format("vaulteer")
+        )
+    runs = "SELECT EVENT_NAME FROM information_schema.EVENTS WHERE STATUS = 'ENABLED'"
+    assert sandbox.query(f"{runs} AND EVENT_SCHEMA = 'vaulteer_restore_1'") == []
+
+
+def test_a_watch_sees_every_row_however_sessions_begin(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A baseline holds in another zone and mode, and what is new is seen whole."""
+    place = bench(sandbox, tmp_path, **sections(sandbox, tmp_path))
+    assert place.run("migrate").status == 0
+    insert(sandbox, *range(1, 10))
+    with with_crontab(sandbox):
+        assert place.run("watch", install=True).status == 0
+        insert(sandbox, *range(10, 20))
+        switched = {"time_zone": "'+05:00'", "sql_mode": MODES, "sql_select_limit": "5"}
+        with given(sandbox, {**switched, "group_concat_max_len": "4", "autocommit": "0"}):
+            ran = place.run("watch", once=True)
+    assert ran.status == 0, ran.why
+    assert "clean: 19 rows, 10 of them new" in ran.said

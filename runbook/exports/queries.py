@@ -17,7 +17,7 @@ from runbook.sql.text import quote_name, quote_string
 
 LOADING = (
     "SET NAMES utf8mb4",
-    "SET SESSION time_zone = '+00:00'",
+    "SET SESSION autocommit = 1, time_zone = '+00:00'",
     "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES'",
 )
 """What a session must be like for LOAD DATA to take every value as it was."""

@@ -3,6 +3,10 @@ while stamp=$(date -u +%Y%m%dT%H%M%SZ); compgen -G "$folder/$stem-$stamp.*" >/de
 file=$stem-$stamp.sql.$ending
 echo "$file" >"$job/name"
 began=$(date +%s)
+# The dump program takes the server's limit as it finds it, and MariaDB's ends well all the same.
+limit=$(sql <<<'SELECT @@sql_select_limit') || fail "nothing was kept: the server could not be asked"
+[ "$limit" = 18446744073709551615 ] ||
+  fail "nothing was kept: a SELECT yields $limit rows at most (sql_select_limit), and so would the dump of a table"
 before=$(objects_on_server "$database") || fail "nothing was kept: the objects of $database could not be listed"
 
 stage dumping

@@ -31,6 +31,7 @@ compare "$wanted" "$loaded" "is in the dump and not in $into" "is in $into and n
 [ ${#defects[@]} -eq 0 ] || fail "${defects[@]}" "${defects[0]}; $left"
 # A copy whose events run would be a second application.
 events=$(sql "$into" <<'SQL'
+SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615;
 SELECT CONCAT('ALTER EVENT `', REPLACE(EVENT_NAME, '`', '``'), '` DISABLE;')
 FROM information_schema.EVENTS WHERE EVENT_SCHEMA = DATABASE() AND STATUS = 'ENABLED';
 SQL

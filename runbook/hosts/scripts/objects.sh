@@ -5,7 +5,7 @@ sql() { "$client" --defaults-file=<(account) --default-character-set=utf8mb4 -NB
 # named as JSON writes them. The account sees only what it has a right to.
 objects_on_server() {
   sql "$1" <<'SQL' | sort -u
-SET SESSION sql_mode = '';
+SET SESSION sql_mode = '', sql_select_limit = 18446744073709551615;
 SELECT CONCAT(kind, ':', REPLACE(REPLACE(REPLACE(REPLACE(REPLACE(name,
   '\\', '\\\\'), '"', '\\"'), '\n', '\\n'), '\t', '\\t'), '\r', '\\r'))
 FROM (

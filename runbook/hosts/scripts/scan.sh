@@ -51,7 +51,8 @@ tell() {
 
 # sql: runs the statements of standard input in one session that the server keeps read-only.
 sql() {
-  { echo "SET SESSION TRANSACTION READ ONLY; SET SESSION group_concat_max_len = 16777216;"; cat; } |
+  { echo "SET SESSION TRANSACTION READ ONLY; SET SESSION autocommit = 1, time_zone = '+00:00',
+      sql_mode = '', sql_select_limit = 18446744073709551615, group_concat_max_len = 16777216;"; cat; } |
     timeout "$limit" "$client" --defaults-file="$credentials" --batch --skip-column-names --quick \
       --skip-reconnect --connect-timeout=10 --default-character-set=utf8mb4 "$database" 2>"$work/said"
 }
