@@ -9,7 +9,9 @@ ALIKE = f"""\
 SET SESSION autocommit = 1, completion_type = 0, time_zone = '+00:00',
  sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION', sql_safe_updates = 0,
  sql_quote_show_create = 1, group_concat_max_len = 16777216,
- {EVERY_ROW}"""
+ {EVERY_ROW}
+ /*!80030 , show_create_table_verbosity = 0,
+  show_gipk_in_create_table_and_information_schema = 1 */"""
 """What every session begins with, since servers and their init_connect may say otherwise.
 
 None of it needs a privilege.
@@ -22,6 +24,7 @@ None of it needs a privilege.
   of a default like '0000-00-00' that some column has had for years.
 - sql_safe_updates: the ledger finds a run by a column without an index.
 - sql_quote_show_create: two texts are compared byte for byte.
+- show_…, of MySQL alone: what else SHOW CREATE TABLE may show or hide.
 - group_concat_max_len: a guard would compare what was cut off.
 - sql_select_limit: an export would leave rows out. DEFAULT would be the server's.
 """

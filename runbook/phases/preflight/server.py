@@ -13,7 +13,10 @@ WHY = {
     "MariaDB": "older ones have no crash-safe DDL: after a crash a half-made ALTER stays behind",
     "MySQL": "older ones know no CREATE TRIGGER IF NOT EXISTS, and INSTANT only for last columns",
 }
-CLOSED = ("read_only", "super_read_only", "innodb_read_only", "offline_mode")
+CLOSED = (
+    *("read_only", "super_read_only", "innodb_read_only", "offline_mode"),
+    *("transaction_read_only", "tx_read_only"),  # MariaDB's name before 11.1
+)
 VARIABLES = (
     *(*CLOSED, "log_bin", "log_bin_trust_function_creators"),
     *("sql_mode", "partial_revokes", "wsrep_on"),
