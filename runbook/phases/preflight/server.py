@@ -19,13 +19,9 @@ CLOSED = (
 )
 VARIABLES = (
     *(*CLOSED, "log_bin", "log_bin_trust_function_creators"),
-    *("sql_mode", "partial_revokes", "wsrep_on"),
+    *("partial_revokes", "wsrep_on"),
 )
 QUERY = f"SHOW GLOBAL VARIABLES WHERE Variable_name IN ({', '.join(map(repr, VARIABLES))})"
-ODD_MODES = {
-    "ANSI_QUOTES": '"text" in the SQL files is a name there, not a string',
-    "NO_BACKSLASH_ESCAPES": "a backslash in the SQL files is an ordinary character there",
-}
 
 
 @dataclass(frozen=True)
@@ -38,7 +34,6 @@ class ServerFacts:
     closed: tuple[str, ...] = ()
     binary_log: bool = False
     trusts_creators: bool = False
-    modes: tuple[str, ...] = ()
     partial_revokes: bool = False
     roles: bool = False
     galera: bool = False
@@ -59,7 +54,6 @@ def look(session: Session) -> ServerFacts:
         tuple(name for name in CLOSED if on(name)),
         on("log_bin"),
         on("log_bin_trust_function_creators"),
-        tuple(values.get("sql_mode", "").split(",")),
         on("partial_revokes"),
         as_text(role).upper() not in {"", "NONE"},
         on("wsrep_on"),
@@ -91,15 +85,6 @@ def findings(where: str, facts: ServerFacts) -> Iterator[Finding]:
             "Let all runs and all of the application's writes go to this node until the change "
             "is done, and rehearse it on a cluster.",
         )
-    for mode, meaning in ODD_MODES.items():
-        if mode in facts.modes:
-            yield Finding(
-                "sql_mode",
-                where,
-                Level.WARNING,
-                f"{mode} is on: {meaning}",
-                "The change's files are read without it; run them in a rehearsal first.",
-            )
 
 
 def supported(server: Server) -> bool:
