@@ -164,6 +164,7 @@ def _of_database(
         return (Finding("database", where, Level.REFUSED, detail, advice),)
     account, seen = found.account, found.tables
     work = tables.work_of(found.wanted if wanted is None else wanted)
+    ours = environment.runner is None
     limit = environment.policy.max_transaction_age
     return (
         Finding("database", where, Level.OK, f"reached through {target.via}"),
@@ -179,5 +180,5 @@ def _of_database(
         *activity.findings(where, account, limit, found.activity),
         replicas.of_this_server(where, account, found.replication),
         *replicas.unwatched(where, environment, found.activity.replicas),
-        *tables.findings(where, not account.facts.server.is_mariadb, seen, work),
+        *tables.findings(where, not account.facts.server.is_mariadb, seen, work, ours=ours),
     )

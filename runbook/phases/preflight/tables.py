@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,6 +11,7 @@ from runbook.database import guards
 from runbook.database.sessions import Row, Session, as_text
 from runbook.errors import RunbookError
 from runbook.phases import estimates
+from runbook.phases.preflight import online
 from runbook.phases.preflight.seen import Unseen, number, rows
 from runbook.plan.plan import Finding, Level
 from runbook.sql.change import Change
@@ -120,9 +122,12 @@ def work_of(statements: tuple[str, ...]) -> tuple[Work, ...]:
 
 
 def findings(
-    where: str, mysql: bool, found: Tables | Unseen, wanted: tuple[Work, ...]
+    where: str, mysql: bool, found: Tables | Unseen, wanted: tuple[Work, ...], *, ours: bool = True
 ) -> Iterator[Finding]:
-    """Say of each table that the change will touch how large it is and how it will go."""
+    """Say of each table that the change will touch how large it is and how it will go.
+
+    What is wanted is not `ours` to send where the application's own runner migrates.
+    """
     if isinstance(found, Unseen):
         yield Finding("tables", where, Level.WARNING, f"they cannot be seen: {found.why}")
         return
@@ -141,10 +146,10 @@ def findings(
             "ALTER TABLE … ENGINE=InnoDB, or let nothing write to them during the backup.",
         )
     for work in wanted:
-        yield from _of_table(where, mysql, found, work)
+        yield from _of_table(where, mysql, found, work, ours)
 
 
-def _of_table(where: str, mysql: bool, found: Tables, work: Work) -> Iterator[Finding]:
+def _of_table(where: str, mysql: bool, found: Tables, work: Work, ours: bool) -> Iterator[Finding]:
     table = found.table(work.table)
     what = f"table {work.table}"
     if table is None:
@@ -157,7 +162,7 @@ def _of_table(where: str, mysql: bool, found: Tables, work: Work) -> Iterator[Fi
         *_ties(mysql, found, work),
     ]
     yield Finding(what, where, Level.OK, "; ".join(facts))
-    yield from _obstacles(where, found, table, work)
+    yield from _obstacles(where, found, table, work, ours)
 
 
 def _estimates(table: Table, work: Work) -> Iterator[str]:
@@ -181,20 +186,38 @@ def _ties(mysql: bool, found: Tables, work: Work) -> Iterator[str]:
         yield f"DDL also waits for transactions on {listed(children)}, whose keys refer to it"
 
 
-def _obstacles(where: str, found: Tables, table: Table, work: Work) -> Iterator[Finding]:
-    """Yield what makes INSTANT fail or a change unsafe (measured: MariaDB 10.11, MySQL 9.7)."""
-    reasons = []
+def _obstacles(
+    where: str, found: Tables, table: Table, work: Work, ours: bool
+) -> Iterator[Finding]:
+    """Yield what makes a statement fail or a change unsafe (measured: MariaDB 10.11, MySQL 9.7)."""
+    reasons, mends = [], []
     if table.engine != "InnoDB":
         reasons.append(f"its engine is {table.engine}: changes lock it, and chunks cannot undo")
+        mends.append(f"ALTER TABLE {table.name} ENGINE=InnoDB")
     elif table.row_format.lower() == "compressed":
         reasons.append("its rows are COMPRESSED")
-    reasons += [f"it has the FULLTEXT index {i}" for t, i in found.fulltext if t == table.name]
-    if reasons and (work.count("INSTANT") or table.engine != "InnoDB"):
+        mends.append(f"ALTER TABLE {table.name} ROW_FORMAT=DYNAMIC KEY_BLOCK_SIZE=0")
+    fulltext = [index for name, index in found.fulltext if name == table.name]
+    reasons += [f"it has the FULLTEXT index {index}" for index in fulltext]
+    mends += [f"ALTER TABLE {table.name} DROP INDEX {index}" for index in fulltext]
+    kind = (table.engine, table.row_format)
+    refused = Counter(online.impossible(*kind, work.texts, fulltext=bool(fulltext)))
+    if refused:
+        said = " and ".join(f"{how} ({times})" for how, times in refused.items())
+        yield Finding(
+            f"table {table.name}",
+            where,
+            Level.REFUSED if ours else Level.WARNING,
+            f"{' and '.join(reasons)}; the server will refuse {said}",
+            f"{'; '.join(mends)}, when nobody needs the table: it is copied, or locked. Or let the "
+            "change's file name another algorithm.",
+        )
+    elif reasons and (work.count("INSTANT") or table.engine != "InnoDB"):
         yield Finding(
             f"table {table.name}",
             where,
             Level.WARNING,
-            f"{' and '.join(reasons)}; the server will refuse ALGORITHM=INSTANT",
+            f"{' and '.join(reasons)}; the server may refuse ALGORITHM=INSTANT",
             "The change stops there without harm; plan that statement with another algorithm.",
         )
     copies = tuple(
