@@ -46,7 +46,11 @@ def undone(place: Bench) -> None:
 
 @pytest.mark.parametrize(
     "settings",
-    [{"init_connect": "'SET autocommit = 0'"}, {"autocommit": "0"}, {"completion_type": "2"}],
+    [
+        {"init_connect": "'SET autocommit = 0, sql_safe_updates = 1'"},
+        {"autocommit": "0"},
+        {"completion_type": "2"},
+    ],
 )
 def test_how_transactions_begin_and_end_is_no_matter(
     sandbox: Sandbox, tmp_path: Path, settings: dict[str, str]
