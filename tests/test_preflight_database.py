@@ -274,7 +274,7 @@ def test_an_interrupted_run_is_a_warning(place: Place) -> None:
     with place.opened() as site, site.database.writer() as writer:
         ledger = Ledger(lambda: writer, RUN)
         ledger.open("")
-        ledger.started("sql/attendance/migrate/x.sql:14", "0" * 64, None)
+        ledger.started("sql/attendance/migrate/x.sql:14", "0" * 64, None, adds=())
     found = place.look()
     row = found.one("leftovers")
     assert row.level is Level.WARNING

@@ -84,6 +84,21 @@ def test_what_an_interrupted_migrate_added_is_ours(migrated: Schema) -> None:
     assert objects_of_change(migrated) == {TABLE, *(f"trigger:{name}" for name in TRIGGERS)}
 
 
+def test_of_an_interrupted_migrate_only_what_it_names_is_ours(migrated: Schema) -> None:
+    """A row that was never finished counts for the object that it names, if that was not before."""
+    migrated.record("attendance", [], target="event_participants")
+    named = f"UPDATE runbook_ledger SET added = '{COLUMNS[3]}', before_objects = "
+    migrated.run(f"{named} '{COLUMNS[3]}'")
+    before = objects_of_change(migrated)
+    for file in sql_files(ROLLBACK)[2:]:
+        migrated.apply(file)
+    assert objects_of_change(migrated) == before
+    migrated.run(f"{named} '{COLUMNS[0]}'")
+    for file in sql_files(ROLLBACK)[2:]:
+        migrated.apply(file)
+    assert objects_of_change(migrated) == before - {COLUMNS[3]}
+
+
 def test_the_triggers_of_an_interrupted_run_are_ours(migrated: Schema) -> None:
     """A row on their table that was never finished counts for those that were not there before."""
     migrated.record("attendance", [], target="event_attendance_audit")

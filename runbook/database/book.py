@@ -29,10 +29,19 @@ class Entry:
     before_ddl: str | None
     position: int | None
     added: tuple[str, ...]
+    named: tuple[str, ...] | None
+    """As long as it is not finished, what its text adds; None where nobody knows the text."""
     operator: str
     host: str
     started_at: str
     finished: bool
+    outcome: str | None
+
+    @property
+    def untouched(self) -> bool:
+        """Whether it changed nothing: it was refused, or did not get its lock."""
+        failed = self.finished and self.outcome == Outcome.FAILED
+        return failed and not self.added and not self.of_runner
 
     @property
     def of_runner(self) -> bool:
@@ -106,14 +115,14 @@ class Book:
         """Return, per table, its SHOW CREATE TABLE before the change first touched it."""
         first: dict[str, str | None] = {}
         for entry in self.of(change):
-            if entry.target is not None:
+            if entry.target is not None and not entry.untouched:
                 first.setdefault(entry.target, entry.before_ddl)
         return first
 
 
 ENTRIES = f"""\
 SELECT id, run, phase, change_name, statement, checksum, target, before_objects, before_ddl,
- position, added, operator, host, started_at, finished_at FROM {TABLE}
+ position, added, operator, host, started_at, finished_at, outcome FROM {TABLE}
  WHERE entry = 'statement' AND undone_at IS NULL ORDER BY id"""
 RUNS = f"""\
 SELECT run, phase, change_name, plan, steps, operator, host, connection_id, started_at, outcome,
@@ -165,7 +174,8 @@ def _other_columns(rows: tuple[tuple[Value, ...], ...]) -> tuple[str, ...]:
 
 def _entry(row: tuple[Value, ...]) -> Entry:
     (ident, run, phase, change, statement, checksum, target, objects, ddl, position, added,
-     operator, host, started, finished) = row  # fmt: skip
+     operator, host, started, finished, outcome) = row  # fmt: skip
+    names = tuple(str(added).split(",")) if added else ()
     return Entry(
         int(str(ident)),
         str(run),
@@ -177,11 +187,13 @@ def _entry(row: tuple[Value, ...]) -> Entry:
         frozenset(str(objects).split(",")) if objects else frozenset(),
         None if ddl is None else str(ddl),
         None if position is None else int(str(position)),
-        tuple(str(added).split(",")) if added else (),
+        () if finished is None else names,
+        None if added is None else names,
         str(operator),
         str(host),
         str(started),
         finished is not None,
+        None if outcome is None else str(outcome),
     )
 
 

@@ -1,9 +1,10 @@
 """The ledger: one table in the target database that says what was done to it.
 
 A row a run and a row a statement: started before, finished after, with what the
-statement added. `rollback` files read it in SQL (`added`, `undone_at`), so an
-undo drops only what a migration brought. A row that was started and not
-finished is resolved by looking at the schema, never by trusting the row.
+statement added; while it is in hand, with what its text says that it adds.
+`rollback` files read it in SQL (`added`, `undone_at`), so an undo drops only what
+a migration brought. A row that was started and not finished is resolved by
+looking at the schema, never by trusting the row.
 """
 
 from __future__ import annotations
@@ -59,9 +60,14 @@ UPDATE {TABLE} SET finished_at = UTC_TIMESTAMP(6), outcome = :outcome
  WHERE entry = 'run' AND run = :run"""
 STARTED = f"""\
 INSERT INTO {TABLE} (entry, run, phase, change_name, plan, statement, checksum, target,\
- before_objects, before_ddl, position, operator, host, connection_id, started_at)
+ before_objects, before_ddl, position, added, operator, host, connection_id, started_at)
  VALUES ('statement', :run, :phase, :change, :plan, :statement, :checksum, :target,\
- :before_objects, :before_ddl, :position, :operator, :host, CONNECTION_ID(), UTC_TIMESTAMP(6))"""
+ :before_objects, :before_ddl, :position, :added, :operator, :host, CONNECTION_ID(),\
+ UTC_TIMESTAMP(6))"""
+AGAIN = f"""\
+UPDATE {TABLE} SET before_objects = :before_objects, before_ddl = :before_ddl, added = :added,\
+ finished_at = NULL, outcome = NULL
+ WHERE id = :id"""
 REACHED = f"UPDATE {TABLE} SET position = @chunk_to WHERE id = :id"
 FINISHED = f"""\
 UPDATE {TABLE} SET finished_at = UTC_TIMESTAMP(6), outcome = :outcome, added = :added
@@ -105,13 +111,15 @@ class Ledger:
         checksum: str,
         before: Shape | None,
         *,
+        adds: tuple[str, ...] | None,
         phase: str = "",
         position: int | None = None,
     ) -> int:
         """Say that a statement is about to run, of `phase` or the run's own; return the row's id.
 
         A run of several phases keeps which of them each statement is of. One
-        that fills rows has a position.
+        that fills rows has a position. `adds` is what its text says that it adds,
+        None where the text is not known.
         """
         self._write(
             STARTED,
@@ -119,13 +127,16 @@ class Ledger:
                 "statement": statement,
                 "checksum": checksum,
                 "target": before.table if before else None,
-                "before_objects": ",".join(sorted(before.objects)) if before else None,
-                "before_ddl": before.ddl if before else None,
+                **_before(before, adds),
                 "position": position,
                 **({"phase": phase} if phase else {}),
             },
         )
         return int(str(self._session().value("SELECT LAST_INSERT_ID()")))
+
+    def again(self, row: int, before: Shape | None, adds: tuple[str, ...]) -> None:
+        """Say that a statement which had not got its lock is about to be tried again."""
+        self._write(AGAIN, {"id": row, **_before(before, adds)})
 
     def reached(self, row: int) -> None:
         """Keep, inside the chunk's own transaction, how far the chunks are."""
@@ -137,3 +148,11 @@ class Ledger:
 
     def _write(self, template: str, values: Mapping[str, Value]) -> None:
         self._session().execute(*bind(template, {**self._common, **values}))
+
+
+def _before(before: Shape | None, adds: tuple[str, ...] | None) -> dict[str, Value]:
+    return {
+        "before_objects": ",".join(sorted(before.objects)) if before else None,
+        "before_ddl": before.ddl if before else None,
+        "added": None if adds is None else ",".join(adds),
+    }

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from runbook.database.sessions import Session, SqlError, as_text
+from runbook.sql.adds import ANY
 
 NO_SUCH_TABLE = 1146
 
@@ -19,7 +21,7 @@ UNION ALL SELECT DISTINCT CONCAT('index:', TABLE_NAME, '.', INDEX_NAME)
  FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s
 UNION ALL SELECT CONCAT('constraint:', TABLE_NAME, '.', CONSTRAINT_NAME)
  FROM information_schema.TABLE_CONSTRAINTS
- WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND CONSTRAINT_TYPE = 'FOREIGN KEY'
+ WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = %s AND CONSTRAINT_TYPE IN ('FOREIGN KEY', 'CHECK')
 UNION ALL SELECT CONCAT('trigger:', TRIGGER_NAME) FROM information_schema.TRIGGERS
  WHERE TRIGGER_SCHEMA = DATABASE() AND EVENT_OBJECT_TABLE = %s"""
 
@@ -37,16 +39,30 @@ class Shape:
     objects: frozenset[str]
     ddl: str | None
 
-    def added_since(self, before: frozenset[str]) -> tuple[str, ...]:
+    def added_since(
+        self, before: frozenset[str], named: Collection[str] | None = None
+    ) -> tuple[str, ...]:
         """Return what is there now and was not there `before`, sorted.
 
-        A table that is new brings its columns and indexes along: only it is named.
+        Of that only what is `named`, if the statement is known (see `sql.adds`): what
+        others added meanwhile is theirs. A table that is new brings its columns and
+        indexes along: only it is named.
         """
         new = self.objects - before
         table = f"table:{self.table}"
         if table in new:
             new = frozenset(name for name in new if name == table or name.startswith("trigger:"))
+        if named is not None:
+            known = {name.lower() for name in named}
+            new = frozenset(
+                name for name in new if known & {name.lower(), _any_of_its_kind(name).lower()}
+            )
         return tuple(sorted(new))
+
+
+def _any_of_its_kind(name: str) -> str:
+    """Return `constraint:t.*` for `constraint:t.x`."""
+    return f"{name.rpartition('.')[0]}.{ANY}"
 
 
 def shape(session: Session, table: str) -> Shape:

@@ -31,11 +31,31 @@ LOST = {
 }
 LOCK_WAIT = {server_errors.LOCK_WAIT_TIMEOUT, server_errors.LOCK_DEADLOCK}
 TIME_LIMITS = {1969, 3024}  # MariaDB's max_statement_time, MySQL's max_execution_time
+UNSURE = {
+    server_errors.QUERY_INTERRUPTED,
+    server_errors.ERROR_DURING_COMMIT,
+    server_errors.ERROR_ON_WRITE,  # of the binary log, when the change itself is made
+    *TIME_LIMITS,
+}
+"""After which a statement may have happened all the same; after any other it did not."""
+THERE = {
+    server_errors.TABLE_EXISTS_ERROR,
+    server_errors.DUP_FIELDNAME,
+    server_errors.DUP_KEYNAME,
+    server_errors.TRG_ALREADY_EXISTS,
+    4099,  # MySQL's note for CREATE TRIGGER IF NOT EXISTS
+}
+"""What is to be added is there already."""
 
 
 ADVICE = {
     server_errors.QUERY_INTERRUPTED: "Somebody ended this statement (KILL QUERY). Ask who and why, "
     "then run the same command again.",
+    **dict.fromkeys(
+        THERE,
+        "Somebody else has added it meanwhile: it counts as theirs, and a rollback leaves it. "
+        "The same command looks again.",
+    ),
 }
 
 

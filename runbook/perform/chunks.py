@@ -183,7 +183,7 @@ def _resume(step: Chunks, run: Run) -> tuple[int, int | None]:
         position = run.writer.value(POSITION, (step.resume,))
         return step.resume, None if position is None else _number(position)
     before = shape(run.writer, step.table) if step.table else None
-    return run.ledger.started(step.origin, step.checksum, before, phase=step.phase), None
+    return run.ledger.started(step.origin, step.checksum, before, adds=(), phase=step.phase), None
 
 
 def _wait_for_replicas(step: Chunks, run: Run) -> None:

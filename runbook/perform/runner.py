@@ -44,7 +44,7 @@ def perform(step: Runner, run: Run) -> Result:
     outcome = Outcome.CHANGED if state.succeeded else Outcome.FAILED
     added = _close(run, opened, outcome)
     for origin, checksum in step.fills:
-        row = run.ledger.started(origin, checksum, None, phase=step.phase, position=0)
+        row = run.ledger.started(origin, checksum, None, adds=(), phase=step.phase, position=0)
         run.ledger.finished(row, outcome)
     what = f"added {listed(added)}" if added else "added nothing"
     return Result(Outcome.CHANGED, f"{_ended(state)}; {what}; verify decides", output=state.log)
@@ -63,7 +63,8 @@ def _opened(step: Runner, run: Run) -> tuple[Opened, ...]:
             found.append(Opened(table, entry.id, entry.before_objects))
             continue
         before = shape(run.writer, table)
-        row = run.ledger.started(f"{ledger.RUNNER}{table}", step.checksum, before, phase=step.phase)
+        origin = f"{ledger.RUNNER}{table}"
+        row = run.ledger.started(origin, step.checksum, before, adds=None, phase=step.phase)
         found.append(Opened(table, row, before.objects))
     return tuple(found)
 

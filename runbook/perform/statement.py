@@ -8,10 +8,73 @@ from collections.abc import Callable
 
 from runbook.database.blockers import blockers
 from runbook.database.schema import Shape, shape
-from runbook.database.sessions import LockWait, SqlError
+from runbook.database.sessions import THERE, UNSURE, LockWait, SqlError
 from runbook.errors import Interrupted, Outcome, StepFailed
 from runbook.perform.run import Result, Run
 from runbook.plan.statements import Record, Statement
+from runbook.sql.adds import adds
+
+REFUSED = (
+    "Nothing of this statement was done. Mend what the server names, then run the same command "
+    "again: until then it will be refused again."
+)
+
+
+class Row:
+    """The statement's row of the ledger: open while a try is in hand, and only then.
+
+    Between two tries others get at the table. What they add must count as there
+    before the next one, and a run that dies in between must leave no open row,
+    which could take it for ours.
+    """
+
+    def __init__(self, step: Statement, run: Run) -> None:
+        """Open it."""
+        self._step, self._run = step, run
+        self._adds = adds(step.text)
+        self._before = self._shape()
+        self._id = run.ledger.started(
+            step.origin, step.checksum, self._before, adds=self._adds, phase=step.phase
+        )
+        self._open = True
+
+    def attempt(self, work: Callable[[], object]) -> None:
+        """Try once; the lock that was not to be had is raised as LockWait."""
+        try:
+            if not self._open:
+                self._before, self._open = self._shape(), True
+                self._run.ledger.again(self._id, self._before, self._adds)
+            work()
+        except LockWait:
+            self.refused()
+            raise
+
+    def refused(self) -> None:
+        """Close it, unless it is: nothing happened."""
+        if self._open:
+            self._run.ledger.finished(self._id, Outcome.FAILED)
+        self._open = False
+
+    def done(self) -> tuple[str, ...]:
+        """Close it, and return what was added: what the text names and was not there before."""
+        # Of IF NOT EXISTS, where it does exist; asked before anything else is sent.
+        said = self._run.writer.rows("SHOW WARNINGS") if self._adds else ()
+        others = any(row[1] in THERE for row in said)
+        added = () if others else self._added(self._shape())
+        self._run.ledger.finished(self._id, Outcome.CHANGED, added)
+        return added
+
+    def unsure(self) -> None:
+        """Close it as the schema says: the statement was ended, maybe at its very end."""
+        now = self._shape()
+        outcome = Outcome.FAILED if now == self._before else Outcome.CHANGED
+        self._run.ledger.finished(self._id, outcome, self._added(now))
+
+    def _shape(self) -> Shape | None:
+        return shape(self._run.writer, self._step.table) if self._step.table else None
+
+    def _added(self, now: Shape | None) -> tuple[str, ...]:
+        return now.added_since(self._before.objects, self._adds) if now and self._before else ()
 
 
 def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = None) -> Result:
@@ -24,26 +87,22 @@ def perform(step: Statement, run: Run, attempt: Callable[[], object] | None = No
         Interrupted: it was not to be had in time for the window, or the operator stopped.
         Lost: the connection went away; the ledger's open row says what was in hand.
     """
-    before = shape(run.writer, step.table) if step.table else None
-    row = run.ledger.started(step.origin, step.checksum, before, phase=step.phase)
+    row = Row(step, run)
+    work = attempt or (lambda: run.writer.execute(step.text))
     try:
-        with_short_waits(
-            step.origin, step.table, run, attempt or (lambda: run.writer.execute(step.text))
-        )
+        with_short_waits(step.origin, step.table, run, lambda: row.attempt(work))
     except SqlError as error:
-        # It may have happened all the same, as when it is killed at its very end.
-        run.ledger.finished(row, Outcome.FAILED, _added(run, before))
-        raise StepFailed(f"{step.origin}: {error.message}", advice=error.advice) from error
+        if error.code in UNSURE:
+            row.unsure()
+        else:
+            row.refused()
+        advice = error.advice or REFUSED
+        raise StepFailed(f"{step.origin}: {error.message}", advice=advice) from error
     except (StepFailed, Interrupted):
-        run.ledger.finished(row, Outcome.FAILED)
+        row.refused()
         raise
-    added = _added(run, before)
-    run.ledger.finished(row, Outcome.CHANGED, added)
+    added = row.done()
     return Result(Outcome.CHANGED, f"added {', '.join(added)}" if len(added) > 1 else "")
-
-
-def _added(run: Run, before: Shape | None) -> tuple[str, ...]:
-    return shape(run.writer, before.table).added_since(before.objects) if before else ()
 
 
 def record(step: Record, run: Run) -> Result:

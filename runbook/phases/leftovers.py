@@ -1,7 +1,8 @@
 """Rows of the ledger that were started and never finished: what became of them.
 
 DDL either happened or did not (it is atomic in MySQL 8 and MariaDB 10.6), so
-the schema tells; the row is never trusted.
+the schema tells; the row is never trusted. What others added meanwhile is told
+apart by name: only what the statement's own text adds can be its.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ def resolve(
 
 def _resolved(session: Session, environment: Environment, entry: Entry) -> Record:
     now = shape(session, entry.target) if entry.target else None
-    added = now.added_since(entry.before_objects) if now else ()
-    happened = bool(now and now.objects != entry.before_objects)
+    added = now.added_since(entry.before_objects, entry.named) if now else ()
+    # Where it names nothing it may have dropped or altered: then any difference counts.
+    other = bool(now and (now.objects, now.ddl) != (entry.before_objects, entry.before_ddl))
+    happened = bool(added) if entry.named else other
     outcome = Outcome.CHANGED if happened else Outcome.FAILED
     text = (
         ledger.FINISHED.replace(":outcome", quote_string(outcome))

@@ -70,13 +70,16 @@ class Loss:
 def brought(session: Session, book: Book, change: str) -> frozenset[str]:
     """Return the objects that a change brought, such as `table:t` and `column:t.c`.
 
-    Of a statement that never said how it ended, what is there now and was not before.
+    Of a statement that never said how it ended, what it names that is there now and was
+    not before.
     """
     found: set[str] = set()
     for entry in book.of(change):
-        found.update(entry.added)
-        if not entry.finished and entry.target:
-            found.update(shape(session, entry.target).added_since(entry.before_objects))
+        if entry.finished:
+            found.update(entry.added)
+        elif entry.target:
+            now = shape(session, entry.target)
+            found.update(now.added_since(entry.before_objects, entry.named))
     return frozenset(found)
 
 

@@ -144,7 +144,12 @@ def around(plan: Plan, environment: Environment) -> tuple[str, ...]:
     if not plan.recorded:
         return (*opening, *closing)
     writes = any(isinstance(step, Statement | Runner) for step in plan.pending)
-    texts = [*opening, ledger.CREATE, ledger.OPEN_RUN, *((ledger.STARTED,) if writes else ())]
+    texts = [
+        *opening,
+        ledger.CREATE,
+        ledger.OPEN_RUN,
+        *((ledger.STARTED, ledger.AGAIN) if writes else ()),
+    ]
     if any(isinstance(step, Chunks) for step in plan.pending):
         texts += ["START TRANSACTION", _named(RANGE, "from", "to"), ledger.REACHED, "COMMIT"]
     return (*texts, *((ledger.FINISHED,) if writes else ()), ledger.CLOSE_RUN, *closing)

@@ -3,7 +3,8 @@
    DO 0 says that it is needed, DO 1 that it has nothing to drop. A trigger that
    was there before stays: that text is no SQL, so mysql stops this file here.
    What an interrupted run added counts too: its row of the ledger was never
-   finished, and it is there now and was not before.
+   finished and names what it was to add, which is there now and was not before.
+   Where added is NULL, nobody knows what it was to add.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
 SET @object = 'trigger trg_event_attendance_audit_no_delete';
@@ -14,10 +15,10 @@ SET @found = CASE
   WHEN EXISTS (
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND (FIND_IN_SET('trigger:trg_event_attendance_audit_no_delete', added)
+      AND ((FIND_IN_SET('trigger:trg_event_attendance_audit_no_delete', added) OR finished_at IS NULL AND added IS NULL AND target = 'event_attendance_audit')
+          AND (finished_at IS NOT NULL OR NOT FIND_IN_SET('trigger:trg_event_attendance_audit_no_delete', before_objects))
         OR FIND_IN_SET('table:event_attendance_audit', added)
-        OR finished_at IS NULL AND target = 'event_attendance_audit'
-          AND NOT FIND_IN_SET('trigger:trg_event_attendance_audit_no_delete', before_objects))) THEN 'added by the runbook'
+          AND (finished_at IS NOT NULL OR NOT FIND_IN_SET('table:event_attendance_audit', before_objects)))) THEN 'added by the runbook'
   ELSE 'was there before, stays'
 END;
 SET @ddl = CASE @found

@@ -2,7 +2,8 @@
    happens whole or not at all, so an interrupted rollback never leaves half of
    the attendance data. A column that was there before stays, with its data.
    What an interrupted migrate added counts too: its row of the ledger was never
-   finished, and the column is there now and was not before.
+   finished and names what it was to add, which is there now and was not before.
+   Where added is NULL, nobody knows what it was to add.
    The file fails where runbook_ledger does not exist: nobody recorded what was
    added, so nothing may be dropped. */
 SET @object = 'attendance columns of event_participants';
@@ -18,9 +19,8 @@ SET @added = (
   WHERE EXISTS (
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'attendance' AND undone_at IS NULL
-      AND (FIND_IN_SET(CONCAT('column:event_participants.', COLUMN_NAME), added)
-        OR finished_at IS NULL AND target = 'event_participants'
-          AND NOT FIND_IN_SET(CONCAT('column:event_participants.', COLUMN_NAME), before_objects))));
+      AND (FIND_IN_SET(CONCAT('column:event_participants.', COLUMN_NAME), added) OR finished_at IS NULL AND added IS NULL AND target = 'event_participants')
+      AND (finished_at IS NOT NULL OR NOT FIND_IN_SET(CONCAT('column:event_participants.', COLUMN_NAME), before_objects))));
 SET @kept = (
   SELECT GROUP_CONCAT(COLUMN_NAME ORDER BY ORDINAL_POSITION SEPARATOR ', ')
   FROM information_schema.COLUMNS

@@ -7,9 +7,8 @@ SET @found = CASE
   WHEN EXISTS (
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'library' AND undone_at IS NULL
-      AND (FIND_IN_SET('table:reminders', added)
-        OR finished_at IS NULL AND target = 'reminders'
-          AND NOT FIND_IN_SET('table:reminders', before_objects))) THEN 'added by migrate'
+      AND (FIND_IN_SET('table:reminders', added) OR finished_at IS NULL AND added IS NULL AND target = 'reminders')
+      AND (finished_at IS NOT NULL OR NOT FIND_IN_SET('table:reminders', before_objects))) THEN 'added by migrate'
   ELSE 'was there before, stays'
 END;
 SET @ddl = IF(@found = 'added by migrate', 'DROP TABLE reminders', 'DO 0');
@@ -25,9 +24,8 @@ SET @found = CASE
   WHEN EXISTS (
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'library' AND undone_at IS NULL
-      AND (FIND_IN_SET('index:loans.idx_loans_due', added)
-        OR finished_at IS NULL AND target = 'loans'
-          AND NOT FIND_IN_SET('index:loans.idx_loans_due', before_objects))) THEN 'added by migrate'
+      AND (FIND_IN_SET('index:loans.idx_loans_due', added) OR finished_at IS NULL AND added IS NULL AND target = 'loans')
+      AND (finished_at IS NOT NULL OR NOT FIND_IN_SET('index:loans.idx_loans_due', before_objects))) THEN 'added by migrate'
   ELSE 'was there before, stays'
 END;
 SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE loans DROP INDEX idx_loans_due, ALGORITHM=INPLACE, LOCK=NONE', 'DO 0');
@@ -43,9 +41,8 @@ SET @found = CASE
   WHEN EXISTS (
     SELECT 1 FROM runbook_ledger
     WHERE change_name = 'library' AND undone_at IS NULL
-      AND (FIND_IN_SET('column:loans.due_on', added)
-        OR finished_at IS NULL AND target = 'loans'
-          AND NOT FIND_IN_SET('column:loans.due_on', before_objects))) THEN 'added by migrate'
+      AND (FIND_IN_SET('column:loans.due_on', added) OR finished_at IS NULL AND added IS NULL AND target = 'loans')
+      AND (finished_at IS NOT NULL OR NOT FIND_IN_SET('column:loans.due_on', before_objects))) THEN 'added by migrate'
   ELSE 'was there before, stays'
 END;
 SET @ddl = IF(@found = 'added by migrate', 'ALTER TABLE loans DROP COLUMN due_on, ALGORITHM=INSTANT', 'DO 0');
