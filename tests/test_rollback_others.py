@@ -12,7 +12,7 @@ import pytest
 
 from sandbox.sandbox import Sandbox
 from tests.support import Bench, Ran, lean
-from tests.undoing import PARTICIPANTS, SHORT, in_background, open_transaction, waiting
+from tests.undoing import AUDIT, PARTICIPANTS, SHORT, in_background, open_transaction, waiting
 
 STATUS = "attendance_status ENUM('unknown','present','late','absent') NOT NULL DEFAULT 'unknown'"
 FIRST = "ALTER TABLE event_participants ADD COLUMN attendance_status"
@@ -47,8 +47,12 @@ def blocked(place: Bench, text: str) -> Iterator[list[Ran]]:
 
 def altered(place: Bench, change: str, text: str) -> threading.Thread:
     """Alter the participants as somebody who queues before migrate's next try does."""
-    alter = f"ALTER TABLE {PARTICIPANTS} {change}"
-    other = threading.Thread(target=place.sandbox.query, args=(alter,))
+    return queued(place, f"ALTER TABLE {PARTICIPANTS} {change}", text)
+
+
+def queued(place: Bench, statement: str, text: str) -> threading.Thread:
+    """Run a statement that waits for the same lock as the program's, and gets it first."""
+    other = threading.Thread(target=place.sandbox.query, args=(statement,))
     other.start()
     steps_back(place.sandbox, text)
     return other
@@ -142,3 +146,25 @@ def test_killed_between_two_tries(place: Bench) -> None:
     assert undone(place).status == 0
     assert place.schema() == before
     assert marked(place) == 500
+
+
+def test_a_trigger_that_is_there_already_is_not_ours(place: Bench) -> None:
+    """Where IF NOT EXISTS found one that somebody made within the same try, none was added."""
+    assert place.run("migrate").status == 0
+    make = "CREATE TRIGGER {}trg_event_attendance_audit_no_update"
+    body = "BEGIN SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT='event_attendance_audit is append-only'"
+    text = make.format("IF NOT EXISTS ")
+    with open_transaction(place.sandbox, f"SELECT * FROM {AUDIT} LIMIT 1"):
+        thread, results = in_background(place, "triggers")
+        waiting(place.sandbox, text)
+        other = queued(
+            place,
+            f"{make.format('vaulteer.')} BEFORE UPDATE ON {AUDIT} FOR EACH ROW {body}; END",
+            text,
+        )
+        waiting(place.sandbox, text)
+    thread.join()
+    other.join()
+    assert results[0].status == 0, results[0].why
+    assert "trigger:trg_event_attendance_audit_no_update" not in recorded(place)
+    assert "trigger:trg_event_attendance_audit_no_delete" in recorded(place)

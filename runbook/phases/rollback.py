@@ -147,7 +147,7 @@ def _refusals(environment: Environment, facts: Facts) -> tuple[Finding, ...]:
             label,
             Level.REFUSED,
             f"needs {one.needs.replace(':', ' ')}, which would go",
-            "It would fail from then on, or forbid the undo: alter or drop it first.",
+            "It would fail from then on, go along, or forbid the undo: alter or drop it first.",
         )
         for one in facts.needed
         if facts.drops
