@@ -161,7 +161,7 @@ def test_what_failed_after_it_happened_is_recorded(sandbox: Sandbox, tmp_path: P
             with pytest.raises(StepFailed, match="error 1030"):
                 statement.perform(add, run, reported_as_failed)
     recorded = "SELECT outcome, added FROM vaulteer.runbook_ledger WHERE entry = 'statement'"
-    assert sandbox.query(recorded) == [("failed", "column:event_participants.attendance_notes")]
+    assert sandbox.query(recorded) == [("changed", "column:event_participants.attendance_notes")]
     with place(sandbox, tmp_path) as here:
         (again,) = (
             s for s in migrate.prepare(here.site, Options()).steps if s.origin == add.origin

@@ -34,10 +34,12 @@ TIME_LIMITS = {1969, 3024}  # MariaDB's max_statement_time, MySQL's max_executio
 UNSURE = {
     server_errors.QUERY_INTERRUPTED,
     server_errors.ERROR_DURING_COMMIT,
-    server_errors.ERROR_ON_WRITE,  # of the binary log, when the change itself is made
+    server_errors.ERROR_ON_WRITE,  # as of the binary log, when the change itself is made
+    server_errors.DISK_FULL,
+    server_errors.GET_ERRNO,
     *TIME_LIMITS,
 }
-"""After which a statement may have happened all the same; after any other it did not."""
+"""Ended or out of storage, a statement may have happened all the same; else refused is refused."""
 THERE = {
     server_errors.TABLE_EXISTS_ERROR,
     server_errors.DUP_FIELDNAME,
