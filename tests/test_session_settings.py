@@ -8,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from runbook.database.blockers import blockers
 from sandbox.sandbox import Sandbox
+from tests.looking import Place
 from tests.standins import sections
 from tests.support import Bench, bench, lean
 from tests.watching import insert, with_crontab
@@ -64,6 +66,18 @@ def test_how_transactions_begin_and_end_is_no_matter(
         assert sandbox.query(left) == [(0,)]
         undone(place)
     assert place.schema() == before
+
+
+def test_nobody_is_told_to_end_a_session_of_ours(sandbox: Sandbox, tmp_path: Path) -> None:
+    """The session that asks who holds a table is named by none of the answers."""
+    with Place(sandbox, tmp_path).opened() as site:
+        site.reader.execute("START TRANSACTION READ ONLY")
+        site.reader.value("SELECT COUNT(*) FROM event_participants")
+        asked = ("vaulteer", "event_participants")
+        assert blockers(site.reader, *asked, ours=0) == ()
+        with site.database.reader() as other:
+            (who,) = blockers(other, *asked, ours=0)
+    assert f"session {site.reader.id} " in who
 
 
 def test_a_rollback_is_exact_in_any_time_zone(sandbox: Sandbox, tmp_path: Path) -> None:
