@@ -10,6 +10,7 @@ import pytest
 
 from runbook.database.blockers import blockers
 from sandbox.sandbox import Sandbox
+from tests.conftest import FLAVOURS
 from tests.looking import Place
 from tests.standins import sections
 from tests.support import Bench, bench, lean
@@ -95,19 +96,27 @@ def test_a_rollback_is_exact_in_any_time_zone(sandbox: Sandbox, tmp_path: Path) 
     assert place.schema() == before
 
 
-@pytest.mark.parametrize("switched", ["sql_mode", "sql_quote_show_create", "verbosity"])
+SHOWN = {"sql_mode": MODES, "sql_quote_show_create": "0", "show_create_table_verbosity": "1"}
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "name"),
+    [
+        (s, n)
+        for s in FLAVOURS
+        for n in SHOWN
+        if (s, n) != ("mariadb", "show_create_table_verbosity")
+    ],
+    indirect=["sandbox"],
+)
 def test_a_rollback_is_exact_however_the_server_shows_tables(
-    sandbox: Sandbox, tmp_path: Path, switched: str
+    sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """The server quotes otherwise after the migration than before, or shows more: no matter."""
-    settings = {"sql_mode": MODES, "sql_quote_show_create": "0", "show_create_table_verbosity": "1"}
-    name = next(name for name in settings if switched in name)
-    if name == "show_create_table_verbosity" and sandbox.server == "mariadb":
-        pytest.skip("a setting of MySQL")
     place = lean(sandbox, tmp_path)
     before = place.schema()
     done(place, "migrate")
-    with given(sandbox, {name: settings[name]}):
+    with given(sandbox, {name: SHOWN[name]}):
         undone(place)
     assert place.schema() == before
 
