@@ -173,6 +173,7 @@ def test_a_database_that_is_killed_during_the_dump_leaves_nothing(
         assert here.perform(the_job(here))[0].outcome is Outcome.CHANGED
 
 
+@MYSQL_IS_WIDE
 def test_a_table_created_during_the_dump_is_a_defect(here: Place) -> None:
     """DDL beside the dump makes it inconsistent; it is not kept."""
     with held(here.sandbox):
@@ -185,6 +186,7 @@ def test_a_table_created_during_the_dump_is_a_defect(here: Place) -> None:
     assert here.dumps == []
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize("privilege", ["TRIGGER", "EVENT", "SHOW VIEW"])
 def test_an_account_that_would_dump_less_is_refused(here: Place, privilege: str) -> None:
     """A missing privilege is refused by the plan; where it is taken later, the dump is not kept."""

@@ -63,6 +63,7 @@ def deployed(place: Bench, release: str) -> Ran:
     return place.run("deploy", release=release)
 
 
+@pytest.mark.wide
 def test_git_npm_and_a_process_manager(place: Bench) -> None:
     """Staging's commands bring a tag to both hosts; an ill one is put back and told."""
     ran = deployed(place, "v1.1.0")

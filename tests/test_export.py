@@ -144,6 +144,7 @@ def said_in(text: str) -> list[str]:
     return [f"{piece}" for piece in sql.split(";\n")[:-1]]
 
 
+@MYSQL_IS_WIDE
 def test_queries_are_of_one_moment(sandbox: Sandbox, tmp_path: Path) -> None:
     """While somebody writes the same key to two tables at once, both files have the same keys."""
     for table in ("a", "b"):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from runbook.phases.preflight.grants import Grant, Grants, parse
 from sandbox.sandbox import Sandbox
+from tests.support import MYSQL_IS_WIDE
 
 PRIVILEGES = ("SELECT", "INSERT", "UPDATE", "DELETE", "LOCK TABLES", "SHOW VIEW", "TRIGGER")
 NAMES = ("shop", "shop_eu", "sh_p", "a`b", 'say "hi"')
@@ -156,6 +157,7 @@ def _attempts(sandbox: Sandbox) -> tuple[dict[str, bool], Grants]:
     return allowed, parse(shown, merged=merged)
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize("through", ["account", "role"])
 def test_nothing_is_believed_that_the_server_denies(overlapping: Sandbox, through: str) -> None:
     """Of two overlapping grants the server takes one: we never count what it ignores."""
@@ -176,6 +178,7 @@ def test_nothing_is_believed_that_the_server_denies(overlapping: Sandbox, throug
         assert believed["DELETE"]
 
 
+@MYSQL_IS_WIDE
 def test_an_exact_grant_hides_a_wide_one(overlapping: Sandbox) -> None:
     """A grant on the database's own name is what counts, on the server and as we read it."""
     overlapping.load(
@@ -198,6 +201,7 @@ PLAIN = (
 )
 
 
+@MYSQL_IS_WIDE
 def test_plain_grants_are_read_as_the_server_applies_them(overlapping: Sandbox) -> None:
     """Where one grant matches, what we read is exactly what the server lets the account do."""
     for grant in PLAIN:

@@ -15,7 +15,7 @@ import pytest
 from sandbox.sandbox import Sandbox
 from tests.killed import MOMENTS
 from tests.standins import suite
-from tests.support import PROJECT, Bench, bench
+from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, bench
 
 TRIES = 30
 
@@ -92,6 +92,7 @@ def _killed_again_and_again(sandbox: Sandbox, folder: Path, moment: str) -> None
     assert place.run("migrate").status == 0
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize(
     "moment",
     ["after a step", *(pytest.param(m, marks=pytest.mark.wide) for m in sorted(QUICK))],

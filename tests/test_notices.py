@@ -303,6 +303,7 @@ def test_what_the_watch_finds_is_told_once(mariadb: Sandbox, tmp_path: Path, cha
     assert "app2: the watch cannot tell: failed" in page
 
 
+@pytest.mark.wide
 def test_nobody_is_kept_out_while_a_notice_is_waited_for(
     mariadb: Sandbox, tmp_path: Path, deaf: str
 ) -> None:

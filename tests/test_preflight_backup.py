@@ -23,6 +23,7 @@ from sandbox.programs import database as database_programs
 from sandbox.programs import why_not
 from sandbox.sandbox import Sandbox
 from tests.looking import Found, Place
+from tests.support import MYSQL_IS_WIDE
 
 MEBIBYTE = 1 << 20
 
@@ -158,6 +159,7 @@ def test_what_a_snapshot_command_begins_with(
     assert (begin.word, begin.asked) == (word, asked)
 
 
+@MYSQL_IS_WIDE
 def test_the_other_flavours_dump_program_is_noticed(place: Place) -> None:
     """A dump program of the other flavour is named with what would go wrong."""
     other = "mysql" if place.sandbox.server == "mariadb" else "mariadb"

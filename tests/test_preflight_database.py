@@ -26,6 +26,7 @@ from runbook.plan.plan import Level
 from sandbox.processes import recorded
 from sandbox.sandbox import Sandbox
 from tests.looking import Found, Place
+from tests.support import MYSQL_IS_WIDE
 
 Connection: TypeAlias = "pymysql.connections.Connection[pymysql.cursors.Cursor]"
 
@@ -67,6 +68,7 @@ def transaction(place: Place, statement: str) -> Iterator[int]:
         yield int(connection.thread_id())  # type: ignore[no-untyped-call]
 
 
+@MYSQL_IS_WIDE
 def test_a_read_only_server_is_refused(place: Place) -> None:
     """A server that takes no writes is refused, and the setting is named."""
     place.sandbox.query("SET GLOBAL read_only = ON")
@@ -97,6 +99,7 @@ def test_servers_below_the_oldest_supported_are_refused(version: str, supported:
     assert supported or ("too old" in row.detail and "Upgrade" in row.advice)
 
 
+@MYSQL_IS_WIDE
 def test_a_mode_that_changes_what_sql_means_is_no_matter(place: Place) -> None:
     """Our sessions have a mode of their own: with ANSI_QUOTES the grants are read as ever."""
     place.sandbox.query("SET GLOBAL sql_mode = CONCAT(@@GLOBAL.sql_mode, ',ANSI_QUOTES')")
@@ -119,6 +122,7 @@ def test_a_node_of_a_cluster_is_a_warning(mariadb: Sandbox, tmp_path: Path) -> N
     assert "hold on this node alone" in found.one("cluster").detail
 
 
+@MYSQL_IS_WIDE
 def test_an_old_transaction_is_refused_in_any_time_zone(place: Place) -> None:
     """Who, since when, what it holds, and how to end it; a younger one is let be."""
     place.sandbox.query("SET GLOBAL time_zone = '+05:00'")
@@ -135,6 +139,7 @@ def test_an_old_transaction_is_refused_in_any_time_zone(place: Place) -> None:
     assert row.advice.endswith(f"KILL {session};")
 
 
+@MYSQL_IS_WIDE
 def test_a_look_never_waits_long_for_a_row(place: Place) -> None:
     """With the first row locked by somebody, the look still ends within a few seconds."""
     statement = "SELECT * FROM event_participants ORDER BY participant_id LIMIT 1 FOR UPDATE"
@@ -154,6 +159,7 @@ def test_mysql_tells_what_an_idle_transaction_ran_last(mysql: Sandbox, tmp_path:
     assert "idle, last: UPDATE users SET points" in row.detail
 
 
+@MYSQL_IS_WIDE
 def test_a_transaction_in_another_database_is_only_a_warning(place: Place) -> None:
     """What works elsewhere on the server cannot hold a lock here."""
     place.sandbox.load("CREATE DATABASE other; CREATE TABLE other.t (a INT PRIMARY KEY);")
@@ -167,6 +173,7 @@ def test_a_transaction_in_another_database_is_only_a_warning(place: Place) -> No
     assert "works in database other" in row.detail
 
 
+@MYSQL_IS_WIDE
 def test_a_dump_of_our_own_account_is_no_stranger(place: Place) -> None:
     """A backup of ours that is still running does not refuse the run that waits for it."""
     statement = (
@@ -199,6 +206,7 @@ def _run(connection: Connection, statement: str) -> None:
         return
 
 
+@MYSQL_IS_WIDE
 def test_ddl_and_those_who_wait_behind_it_are_refused(place: Place) -> None:
     """An ALTER that waits is named with its state and text, and so is the query behind it."""
     root = place.sandbox.root_connection()
@@ -255,6 +263,7 @@ def test_ddl_is_recognised_behind_comments(query: str, ddl: bool) -> None:
     assert is_ddl(query) is ddl
 
 
+@MYSQL_IS_WIDE
 def test_the_lock_of_another_run_is_refused_and_ours_is_not(place: Place) -> None:
     """Who has the lock is told from the ledger, where and since when; our own is nobody's."""
     with place.opened() as site, site.database.writer() as writer:
@@ -269,6 +278,7 @@ def test_the_lock_of_another_run_is_refused_and_ours_is_not(place: Place) -> Non
         assert found.one("lock").level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_an_interrupted_run_is_a_warning(place: Place) -> None:
     """A run that never said how it ended is named, with the statement it had in hand."""
     with place.opened() as site, site.database.writer() as writer:
@@ -283,6 +293,7 @@ def test_an_interrupted_run_is_a_warning(place: Place) -> None:
     assert found.at(Level.REFUSED) == []
 
 
+@MYSQL_IS_WIDE
 def test_the_command_shows_every_row(place: Place) -> None:
     """The plan of preflight has no steps; its findings are those of the look."""
     with place.opened() as site:

@@ -15,6 +15,7 @@ from sandbox.inventory import Value
 from sandbox.programs import database as database_programs
 from sandbox.sandbox import Sandbox
 from tests.looking import Found, Place
+from tests.support import MYSQL_IS_WIDE
 
 DATABASE = (
     "SELECT, INSERT, UPDATE, CREATE, ALTER, DROP, INDEX, REFERENCES, TRIGGER, SHOW VIEW, EVENT,"
@@ -55,6 +56,7 @@ def follow(place: Place, row: Finding) -> None:
         place.sandbox.query(statement)
 
 
+@MYSQL_IS_WIDE
 def test_an_account_with_what_it_needs_is_all_ok(place: Place) -> None:
     """The privileges of this file, and no more, satisfy every phase but restore, which is told."""
     found = look(place, DATABASE, *GLOBAL[place.sandbox.server])
@@ -78,6 +80,7 @@ LACKS = (
 )
 
 
+@MYSQL_IS_WIDE
 def test_a_missing_privilege_is_told_and_the_advice_mends_it(place: Place) -> None:
     """Each phase names what it lacks and what would happen; after the GRANT it is ok."""
     for lacks, what, level, says in LACKS:
@@ -90,6 +93,7 @@ def test_a_missing_privilege_is_told_and_the_advice_mends_it(place: Place) -> No
         assert place.look(database=account, hosts=ALONE, health=None).one(what).level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_routines_that_cannot_be_read_are_refused(place: Place) -> None:
     """Without the right to read routines a dump may lack them silently: refused, and mended."""
     see = {"mariadb": "PROCESS ON *.*", "mysql": "PROCESS, REPLICATION CLIENT ON *.*"}
@@ -101,6 +105,7 @@ def test_routines_that_cannot_be_read_are_refused(place: Place) -> None:
     assert place.look(database=account).one("grants: backup").level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_without_process_others_cannot_be_seen(place: Place) -> None:
     """An account that sees only its own sessions is told so, once, with the GRANT."""
     account = place.account(f"{DATABASE} ON vaulteer.*")
@@ -113,6 +118,7 @@ def test_without_process_others_cannot_be_seen(place: Place) -> None:
     assert place.look(database=account).one("open transactions").level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_whether_this_is_a_replica_may_be_hidden(place: Place) -> None:
     """Without the right to see replication that is a warning, with the GRANT."""
     account = place.account(f"{DATABASE} ON vaulteer.*")
@@ -122,6 +128,7 @@ def test_whether_this_is_a_replica_may_be_hidden(place: Place) -> None:
     assert place.look(database=account).one("replication").level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_triggers_need_more_where_the_server_logs(place: Place) -> None:
     """With binary logging and without SUPER the server refuses triggers (1419): told before."""
     place.sandbox.query("SET GLOBAL log_bin_trust_function_creators = OFF")
@@ -132,6 +139,7 @@ def test_triggers_need_more_where_the_server_logs(place: Place) -> None:
     assert place.look().one("grants: triggers").level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_grants_on_the_tables_themselves_suffice_to_migrate(place: Place) -> None:
     """An account limited to the change's tables and the ledger may migrate, and not back up."""
     tables = ("event_participants", "event_attendance_audit", "events", "runbook_ledger")
@@ -142,6 +150,7 @@ def test_grants_on_the_tables_themselves_suffice_to_migrate(place: Place) -> Non
     assert found.one("grants: backup").level is Level.REFUSED
 
 
+@MYSQL_IS_WIDE
 def test_the_privileges_of_a_role_count_when_it_is_active(place: Place) -> None:
     """A default role's privileges are the account's; those of a role that is not active are not."""
     role, user = "deployers", "'probe'@'%'"
@@ -174,6 +183,7 @@ def test_a_partial_revoke_is_seen(mysql: Sandbox, tmp_path: Path) -> None:
         mysql.query("SET GLOBAL partial_revokes = OFF")
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize("lacks", ["TRIGGER", "routines"])
 def test_what_is_said_to_go_missing_silently_does(place: Place, lacks: str) -> None:
     """Without the privilege a dump ends well and lacks the triggers, or the routines."""

@@ -13,6 +13,7 @@ from runbook.phases.preflight.tables import Table, Tables, findings, work_of
 from runbook.plan.plan import Level
 from sandbox.sandbox import Sandbox
 from tests.looking import Place
+from tests.support import MYSQL_IS_WIDE
 
 
 @pytest.fixture
@@ -21,6 +22,7 @@ def place(sandbox: Sandbox, tmp_path: Path) -> Place:
     return Place(sandbox, tmp_path)
 
 
+@MYSQL_IS_WIDE
 def test_the_tables_are_told_with_what_the_change_wants_of_them(place: Place) -> None:
     """Rows and sizes, the algorithms that are left, and on MySQL what else DDL waits for."""
     place.sandbox.load(
@@ -35,6 +37,7 @@ def test_the_tables_are_told_with_what_the_change_wants_of_them(place: Place) ->
     assert ("transactions on badges" in detail) is (place.sandbox.server == "mysql")
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize(
     ("alter", "says"),
     [
@@ -66,6 +69,7 @@ def test_what_a_table_cannot_do_is_refused_until_it_is_mended(
     assert place.look().at(Level.REFUSED) == []
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize(
     ("kind", "text", "refused"),
     [
@@ -122,6 +126,7 @@ def test_what_a_runner_of_the_application_sends_is_only_warned_of() -> None:
     assert levels == [[Level.OK, Level.OK, Level.REFUSED], [Level.OK, Level.OK, Level.WARNING]]
 
 
+@MYSQL_IS_WIDE
 def test_other_engines_and_other_tools_are_told(place: Place) -> None:
     """A table without transactions, and the copy that another tool makes of ours, are warned of."""
     place.sandbox.load(

@@ -72,6 +72,7 @@ def databases(sandbox: Sandbox) -> set[str]:
     return {str(name) for (name,) in sandbox.query("SHOW DATABASES")}
 
 
+@MYSQL_IS_WIDE
 def test_a_restore_equals_the_original(here: Place) -> None:
     """Every definition and row is the same, binary and emoji too; the original stays as it was."""
     here.sandbox.query(
@@ -111,6 +112,7 @@ def test_a_restore_equals_the_original(here: Place) -> None:
     assert one == other
 
 
+@MYSQL_IS_WIDE
 def test_odd_objects_come_back(here: Place) -> None:
     """Odd names, bodies that look like a dump, sequences, packages and row history survive."""
     here.sandbox.load(ODD)
@@ -204,6 +206,7 @@ def test_a_trigger_under_its_database_s_name_is_refused(maria: Place) -> None:
     assert "trigger bound" in says(maria)
 
 
+@MYSQL_IS_WIDE
 def test_objects_that_name_their_database_are_told(here: Place) -> None:
     """A function that reads the original by name is a warning, since the copy would too."""
     here.sandbox.query(
@@ -219,6 +222,7 @@ def test_objects_that_name_their_database_are_told(here: Place) -> None:
     assert "view event_roster" not in warning.detail
 
 
+@MYSQL_IS_WIDE
 def test_another_definer_is_refused_before_the_load(here: Place) -> None:
     """Objects in another account's name need a privilege; without it the plan says which."""
     here.sandbox.query("CREATE DEFINER = root@'127.0.0.1' VIEW vaulteer.others AS SELECT 1 AS one")
@@ -229,12 +233,14 @@ def test_another_definer_is_refused_before_the_load(here: Place) -> None:
     assert ("GRANT SET USER" if mariadb else "GRANT SET_ANY_DEFINER") in says(here)
 
 
+@MYSQL_IS_WIDE
 def test_missing_rights_are_refused_before_the_load(here: Place) -> None:
     """Without the privilege to create there, the plan shows the GRANT that is missing."""
     here.sandbox.query(r"REVOKE CREATE ON `vaulteer\_restore%`.* FROM migrator@'%'")
     assert f"GRANT CREATE ON `{INTO}`" in says(here).replace("\\", "")
 
 
+@MYSQL_IS_WIDE
 def test_a_binary_log_that_trusts_nobody_is_told_before_the_load(here: Place) -> None:
     """Where the server would refuse triggers with error 1419, the plan says what to set."""
     if here.sandbox.query("SELECT @@log_bin") == [(0,)]:
@@ -243,6 +249,7 @@ def test_a_binary_log_that_trusts_nobody_is_told_before_the_load(here: Place) ->
     assert "log_bin_trust_function_creators" in says(here)
 
 
+@MYSQL_IS_WIDE
 def test_a_load_that_fails_half_way_names_what_it_left(here: Place) -> None:
     """The new database stays, and is named with the statement that drops it."""
     job = the_load(here)

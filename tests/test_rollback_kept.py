@@ -24,6 +24,7 @@ def maria(mariadb: Sandbox, tmp_path: Path) -> Bench:
     return exported(mariadb, tmp_path)
 
 
+@MYSQL_IS_WIDE
 def test_what_was_there_before_stays_with_its_data(place: Bench) -> None:
     """Columns, index and rows from before migrate outlive migrate and rollback untouched."""
     place.sandbox.query(
@@ -75,6 +76,7 @@ def test_rows_that_stay_need_no_export(place: Bench) -> None:
     ) == [(500,)]
 
 
+@MYSQL_IS_WIDE
 def test_without_a_migration_of_ours_nothing_is_undone(place: Bench) -> None:
     """Where the program never migrated, all that is there stays, and it says so."""
     place.sandbox.load("USE vaulteer;\n" + _migration())
@@ -102,6 +104,7 @@ def test_a_table_that_somebody_altered_meanwhile_is_told(maria: Bench) -> None:
     assert "undone already, by " in again.said
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize(
     ("made", "named"),
     [

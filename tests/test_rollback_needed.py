@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, lean
 from tests.undoing import PARTICIPANTS, SHORT, migrated
 
 STATUS = "column event_participants.attendance_status"
@@ -47,6 +47,7 @@ def undone(place: Bench) -> None:
     assert (ran.status, ran.document["outcome"]) == (0, "changed"), ran.why
 
 
+@MYSQL_IS_WIDE
 def test_a_foreign_key_that_refers_to_ours(place: Bench) -> None:
     """A key of another table, in this schema or another, needs our audit table."""
     place.sandbox.query("CREATE DATABASE reporting")
@@ -78,6 +79,7 @@ OF_TABLE = {
 }
 
 
+@MYSQL_IS_WIDE
 def test_what_somebody_made_of_our_columns(place: Bench) -> None:
     """An index, a generated column, a default or a check over a column of ours needs it."""
     for what, (made, dropped) in OF_TABLE.items():
@@ -102,6 +104,7 @@ def test_an_index_over_an_expression(mysql: Sandbox, tmp_path: Path) -> None:
     undone(place)
 
 
+@MYSQL_IS_WIDE
 def test_a_foreign_key_over_ours(place: Bench) -> None:
     """A key that somebody put over a column of ours, with its index, needs that column."""
     column = "column event_participants.attendance_marked_by"
@@ -129,6 +132,7 @@ OF_SCHEMA = {
 }
 
 
+@MYSQL_IS_WIDE
 def test_what_another_schema_makes_of_ours(place: Bench) -> None:
     """A view, routine, trigger or event of another schema needs ours, if it names our schema."""
     query = place.sandbox.query
@@ -148,6 +152,7 @@ def test_what_another_schema_makes_of_ours(place: Bench) -> None:
     undone(place)
 
 
+@MYSQL_IS_WIDE
 def test_what_the_look_could_not_see_is_told_with_a_reason(place: Bench) -> None:
     """A drop that the server refuses after all says what to mend, not only what to type again."""
     place.sandbox.query("CREATE DATABASE hidden")

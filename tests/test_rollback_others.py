@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.sandbox import Sandbox
-from tests.support import Bench, Ran, lean
+from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
 from tests.undoing import AUDIT, PARTICIPANTS, SHORT, in_background, open_transaction, waiting
 
 STATUS = "attendance_status ENUM('unknown','present','late','absent') NOT NULL DEFAULT 'unknown'"
@@ -75,6 +75,7 @@ def undone(place: Bench) -> Ran:
     return place.run("rollback")
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize("next_try", [False, True], ids=["between two tries", "within one"])
 def test_a_duplicate_is_not_ours(place: Bench, next_try: bool) -> None:
     """A column that somebody added just before our own is refused stays, with all its values."""
@@ -99,6 +100,7 @@ def test_a_duplicate_is_not_ours(place: Bench, next_try: bool) -> None:
     assert marked(place) == 500
 
 
+@MYSQL_IS_WIDE
 def test_what_comes_before_the_first_touch_was_there_before(place: Bench) -> None:
     """Another column that somebody adds while the first statement waits stays and is no change."""
     with blocked(place, FIRST):
@@ -111,6 +113,7 @@ def test_what_comes_before_the_first_touch_was_there_before(place: Bench) -> Non
     assert "attendance" not in place.schema()["event_participants"]
 
 
+@MYSQL_IS_WIDE
 def test_what_comes_later_is_told(place: Bench) -> None:
     """A column that comes while a later statement waits stays, and is told as what differs."""
     assert place.run("migrate").status == 0
@@ -127,6 +130,7 @@ def test_what_comes_later_is_told(place: Bench) -> None:
     assert "attendance" not in place.schema()["event_participants"]
 
 
+@MYSQL_IS_WIDE
 def test_killed_between_two_tries(place: Bench) -> None:
     """What comes after a run that was killed while it stepped back is not taken for its own."""
     with (
@@ -148,6 +152,7 @@ def test_killed_between_two_tries(place: Bench) -> None:
     assert marked(place) == 500
 
 
+@MYSQL_IS_WIDE
 def test_a_trigger_that_is_there_already_is_not_ours(place: Bench) -> None:
     """Where IF NOT EXISTS found one that somebody made within the same try, none was added."""
     assert place.run("migrate").status == 0

@@ -13,7 +13,7 @@ from sandbox.sandbox import Sandbox
 from tests.conftest import FLAVOURS
 from tests.looking import Place
 from tests.standins import sections
-from tests.support import Bench, bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, bench, lean
 from tests.watching import insert, with_crontab
 
 MODES = "'ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"
@@ -47,6 +47,7 @@ def undone(place: Bench) -> None:
     done(place, "export", "rollback")
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize(
     "settings",
     [
@@ -69,6 +70,7 @@ def test_how_transactions_begin_and_end_is_no_matter(
     assert place.schema() == before
 
 
+@MYSQL_IS_WIDE
 def test_nobody_is_told_to_end_a_session_of_ours(sandbox: Sandbox, tmp_path: Path) -> None:
     """The session that asks who holds a table is named by none of the answers."""
     with Place(sandbox, tmp_path).opened() as site:
@@ -81,6 +83,7 @@ def test_nobody_is_told_to_end_a_session_of_ours(sandbox: Sandbox, tmp_path: Pat
     assert f"session {site.reader.id} " in who
 
 
+@MYSQL_IS_WIDE
 def test_a_rollback_is_exact_in_any_time_zone(sandbox: Sandbox, tmp_path: Path) -> None:
     """A TIMESTAMP's default reads alike before and after, though the server's zone was changed."""
     place = lean(sandbox, tmp_path)
@@ -131,6 +134,7 @@ def test_a_change_is_made_and_undone_in_oracle_s_mode(mariadb: Sandbox, tmp_path
     assert place.schema() == before
 
 
+@MYSQL_IS_WIDE
 def test_what_cuts_off_results_is_no_matter(sandbox: Sandbox, tmp_path: Path) -> None:
     """Guards compare whole texts, and an export has all rows, whatever a server would cut off."""
     place = lean(sandbox, tmp_path)
@@ -141,6 +145,7 @@ def test_what_cuts_off_results_is_no_matter(sandbox: Sandbox, tmp_path: Path) ->
     assert place.schema() == before
 
 
+@MYSQL_IS_WIDE
 def test_sessions_that_begin_read_only_are_refused(sandbox: Sandbox, tmp_path: Path) -> None:
     """Somebody wants nothing written there: it is said before anything is begun."""
     place = lean(sandbox, tmp_path)
@@ -152,6 +157,7 @@ def test_sessions_that_begin_read_only_are_refused(sandbox: Sandbox, tmp_path: P
     done(place, "migrate")
 
 
+@MYSQL_IS_WIDE
 def test_a_dump_that_would_leave_rows_out_is_no_backup(sandbox: Sandbox, tmp_path: Path) -> None:
     """A dump program takes the server's sql_select_limit as it is: refused, with the reason."""
     place = bench(sandbox, tmp_path)
@@ -162,6 +168,7 @@ def test_a_dump_that_would_leave_rows_out_is_no_backup(sandbox: Sandbox, tmp_pat
     assert place.run("backup").status == 0
 
 
+@MYSQL_IS_WIDE
 def test_a_restore_is_whole_and_still_however_sessions_begin(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -186,6 +193,7 @@ def test_a_restore_is_whole_and_still_however_sessions_begin(
     assert sandbox.query(f"{runs} AND EVENT_SCHEMA = 'vaulteer_restore_1'") == []
 
 
+@MYSQL_IS_WIDE
 def test_a_watch_sees_every_row_however_sessions_begin(sandbox: Sandbox, tmp_path: Path) -> None:
     """A baseline holds in another zone and mode, and what is new is seen whole."""
     place = bench(sandbox, tmp_path, **sections(sandbox, tmp_path))

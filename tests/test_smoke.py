@@ -169,6 +169,7 @@ def test_a_flood_of_output_is_cut_short_and_counted_right(mariadb: Sandbox, tmp_
     assert ran.document["steps"][0]["output"][-1] == "300000"
 
 
+@pytest.mark.wide
 def test_a_flood_faster_than_we_read_is_not_read_to_its_end(
     mariadb: Sandbox, tmp_path: Path
 ) -> None:

@@ -14,7 +14,7 @@ from runbook.inventory import load
 from runbook.phases import triggers
 from sandbox.sandbox import Sandbox
 from tests.guarding import AUDIT, FILES, NAMES, everything, insert, migrated, refused, standing
-from tests.support import Bench, lean
+from tests.support import MYSQL_IS_WIDE, Bench, lean
 
 RUNBOOK = """\
 DELIMITER $$
@@ -47,6 +47,7 @@ def maria(mariadb: Sandbox, tmp_path: Path) -> Bench:
     return migrated(mariadb, tmp_path)
 
 
+@MYSQL_IS_WIDE
 def test_made_proven_and_undone_by_a_rollback(place: Bench, tmp_path: Path) -> None:
     """Triggers are made and proven, again is ok; rollback removes them with all that was added."""
     ran = place.run("triggers")
@@ -62,6 +63,7 @@ def test_made_proven_and_undone_by_a_rollback(place: Bench, tmp_path: Path) -> N
     assert "event_attendance_audit" not in place.schema()
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize("rows", [0, 3])
 def test_a_proof_leaves_nothing(place: Bench, rows: int) -> None:
     """Whether the table has rows or none, no row, lock or transaction of the proof remains."""
@@ -96,6 +98,7 @@ def test_a_trigger_that_refuses_nothing_fails_the_proof(maria: Bench, tmp_path: 
     assert everything(maria) == before
 
 
+@MYSQL_IS_WIDE
 @pytest.mark.parametrize(
     "made",
     [
@@ -179,6 +182,7 @@ def test_it_is_planned_before_migrate_has_run(mysql: Sandbox, tmp_path: Path) ->
     assert "event_attendance_audit: is not there → invoke migrate --env=test first" in said
 
 
+@MYSQL_IS_WIDE
 def test_by_hand_the_files_do_the_same(place: Bench) -> None:
     """The plain client makes the triggers, any number of times, and stops at a proof with 45000."""
     programs = place.sandbox.database.programs

@@ -18,7 +18,7 @@ from sandbox.processes import wait_until
 from sandbox.sandbox import Sandbox
 from tests.guarding import AUDIT, FILES, NAMES, everything, insert, migrated, refused, standing
 from tests.looking import Place
-from tests.support import Bench
+from tests.support import MYSQL_IS_WIDE, Bench
 from tests.test_kill import TRIES, deaths, killed
 
 
@@ -34,6 +34,7 @@ def maria(mariadb: Sandbox, tmp_path: Path) -> Bench:
     return migrated(mariadb, tmp_path)
 
 
+@MYSQL_IS_WIDE
 def test_what_server_or_account_cannot_do_is_refused_before(place: Bench, tmp_path: Path) -> None:
     """Without TRIGGER, or under error 1419, nothing is touched; the advice mends it."""
     sandbox = place.sandbox
@@ -92,6 +93,7 @@ def test_a_table_that_cannot_roll_back_is_never_tried_on(maria: Bench) -> None:
     assert standing(maria) == []
 
 
+@MYSQL_IS_WIDE
 def test_what_triggers_cannot_stop_is_told_with_what_mends_it(place: Bench) -> None:
     """Rights to TRUNCATE, DROP and ALTER, and cascades, are warnings; following them clears all."""
     what = "what triggers of event_attendance_audit cannot stop"
@@ -117,6 +119,7 @@ def test_what_triggers_cannot_stop_is_told_with_what_mends_it(place: Bench) -> N
     place.sandbox.query("GRANT SELECT, INSERT, UPDATE, DELETE, EXECUTE ON vaulteer.* TO 'app'@'%'")
 
 
+@MYSQL_IS_WIDE
 def test_a_cascade_does_get_past_them(place: Bench) -> None:
     """The warning is true: rows go with their parent's although the trigger refuses a DELETE."""
     assert place.run("triggers").status == 0
@@ -148,6 +151,7 @@ def test_who_holds_the_table_is_named_and_waited_for(mariadb: Sandbox, tmp_path:
     assert "app@" in out
 
 
+@MYSQL_IS_WIDE
 def test_killed_within_a_proof_nothing_of_it_stays(place: Bench) -> None:
     """Killed between attempt and ROLLBACK, the server takes all back; the same command proves."""
     before = everything(place)
