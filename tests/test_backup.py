@@ -49,6 +49,7 @@ def maria(mariadb: Sandbox, tmp_path: Path) -> Iterator[Place]:
         yield opened
 
 
+@MYSQL_IS_WIDE
 def test_a_backup_holds_every_object_and_is_private(here: Place) -> None:
     """The manifest names every object, the checksum holds, and nobody else can read either."""
     plan = backup.prepare(here.site, Options())
@@ -176,6 +177,7 @@ UNION SELECT CONCAT('event:', event_name) FROM information_schema.events
 """
 
 
+@MYSQL_IS_WIDE
 def test_odd_names_and_bodies_are_told_apart_from_objects(here: Place) -> None:
     """Backticks, quotes, line breaks, bodies that look like a dump, and each server's own kinds."""
     here.sandbox.load(ODD)

@@ -111,6 +111,7 @@ def test_a_locked_row_is_waited_for_and_its_holder_named(sandbox: Sandbox, tmp_p
         assert left(sandbox) == 0
 
 
+@MYSQL_IS_WIDE
 def test_a_row_that_stays_locked_ends_it_with_the_holder_and_the_key(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:
@@ -253,6 +254,7 @@ def behind(pair: Pair, **timeouts: Value) -> Iterator[Place]:
         yield here
 
 
+@MYSQL_IS_WIDE
 def test_a_replica_that_is_behind_is_waited_for(pair: Pair) -> None:
     """The run says how far which replica is behind, and goes on when it has caught up."""
     with behind(pair) as here:

@@ -121,7 +121,7 @@ FOREIGN: dict[Callable[[Path], None], str] = {
 }
 
 
-@pytest.mark.parametrize("name", [FUTURE, "20991399T000000Z"])
+@pytest.mark.parametrize("name", [FUTURE, pytest.param("20991399T000000Z", marks=pytest.mark.wide)])
 def test_what_only_bears_the_name_of_an_export_is_told_and_passed_over(
     maria: Bench, name: str
 ) -> None:

@@ -72,6 +72,7 @@ def by_locale(code: str) -> Iterator[int]:
             yield call.lineno
 
 
+@pytest.mark.wide
 def test_every_way_of_printing_in_an_ascii_locale(mariadb: Sandbox, tmp_path: Path) -> None:
     """There a list, a preview, a run, its page and a notice end as anywhere; JSON is whole."""
     url = tmp_path / "url"

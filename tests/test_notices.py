@@ -247,6 +247,7 @@ def test_a_run_tells_and_its_url_is_nowhere(mariadb: Sandbox, tmp_path: Path, ch
     assert "fails was not told of the start" in (tmp_path / "page.html").read_text()
 
 
+@pytest.mark.wide
 def test_what_the_watch_finds_is_told_once(mariadb: Sandbox, tmp_path: Path, chat: Chat) -> None:
     """Findings, an overdue scan and one that fails are alerts for document, chat and report."""
     on_call = recipient(tmp_path, "on-call", chat.url)

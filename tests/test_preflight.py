@@ -12,6 +12,7 @@ from runbook.phases.preflight import hosts
 from runbook.plan.plan import Level
 from sandbox.sandbox import Sandbox
 from tests.looking import Place
+from tests.support import MYSQL_IS_WIDE
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def here(mariadb: Sandbox, tmp_path: Path) -> Place:
     return Place(mariadb, tmp_path)
 
 
+@MYSQL_IS_WIDE
 def test_a_sound_environment_is_all_ok(place: Place) -> None:
     """On a fresh sandbox every check is there, and none of them warns."""
     found = place.look()
@@ -41,6 +43,7 @@ def test_a_sound_environment_is_all_ok(place: Place) -> None:
     assert {row.where for row in found.of("SSH")} == {"db1", "app1", "app2"}
 
 
+@MYSQL_IS_WIDE
 def test_the_look_only_reads(place: Place) -> None:
     """One command a host, and the server gets nothing but reads and settings of the session."""
     place.sandbox.clear_commands()
@@ -96,6 +99,7 @@ def test_without_the_host_in_front_of_it_the_database_is_one_row(here: Place) ->
     assert "reached through db1" in found.one("database").detail
 
 
+@MYSQL_IS_WIDE
 def test_a_database_that_is_down_is_a_row(place: Place) -> None:
     """When nothing listens there, the hosts are still shown and the backup folder too."""
     place.sandbox.kill_database()
@@ -105,6 +109,7 @@ def test_a_database_that_is_down_is_a_row(place: Place) -> None:
     assert found.one("backup folder").level is Level.OK
 
 
+@MYSQL_IS_WIDE
 def test_a_wrong_password_is_refused(place: Place) -> None:
     """A login that the server refuses is a row that says where to look."""
     secret = place.folder / "wrong"

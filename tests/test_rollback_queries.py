@@ -9,9 +9,10 @@ import pytest
 
 from runbook.phases.losses import destroys
 from sandbox.sandbox import Sandbox
-from tests.support import PROJECT, Bench, lean
+from tests.support import MYSQL_IS_WIDE, PROJECT, Bench, lean
 
 
+@MYSQL_IS_WIDE
 def test_another_change_goes_through_the_same_code(sandbox: Sandbox, tmp_path: Path) -> None:
     """A change of other tables migrates, verifies, exports, rolls back and migrates again."""
     changes = PROJECT / "tests" / "changes"
@@ -42,6 +43,7 @@ def library(sandbox: Sandbox, folder: Path, query: str) -> Bench:
     return place
 
 
+@MYSQL_IS_WIDE
 def test_a_query_may_join_and_name_its_tables_otherwise(sandbox: Sandbox, tmp_path: Path) -> None:
     """Every table that a query selects from is locked under each name that the query gives it."""
     place = library(
@@ -90,6 +92,7 @@ def test_a_query_that_cannot_be_compared_behind_a_lock_is_refused(
             assert refused["what"].endswith("library/export/reminders.sql:1")
 
 
+@MYSQL_IS_WIDE
 def test_what_a_query_reads_behind_a_function_stops_before_the_drop(
     sandbox: Sandbox, tmp_path: Path
 ) -> None:

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from sandbox.sandbox import Sandbox
+from tests.support import MYSQL_IS_WIDE
 from tests.watching import AUDIT, COLUMNS, Scanner, insert, scanner
 
 KEYS = range(2, 82, 2)
@@ -128,6 +129,7 @@ def test_the_same_many_times(filled: Scanner, edits: list[tuple[object, ...]]) -
     finds(filled, edits)
 
 
+@MYSQL_IS_WIDE
 def test_what_looks_alike_is_told_apart(filled: Scanner) -> None:
     """NULL and empty, case, accents and blanks, two rows swapped: each is found, at its key."""
     alike = [("reason", ""), ("reason", "BECAUSE 12"), ("reason", "because 20 "), ("user_id", 0)]

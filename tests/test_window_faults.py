@@ -67,6 +67,7 @@ def test_a_host_that_is_down_before_the_window_refuses_all_of_it(place: Rollout)
     finishes(place, new)
 
 
+@pytest.mark.wide
 @MYSQL_IS_WIDE
 def test_a_host_that_goes_down_in_its_turn_stops_before_the_migration(place: Rollout) -> None:
     """The other host and the schema are as they were, all is said, and the rest comes later."""
@@ -97,6 +98,7 @@ def test_a_release_that_does_not_get_well_stops_before_the_migration(place: Roll
     finishes(place, place.release(GOOD))
 
 
+@pytest.mark.wide
 @MYSQL_IS_WIDE
 def test_a_host_that_goes_down_after_its_turn_is_missed_before_the_migration(
     place: Rollout,
