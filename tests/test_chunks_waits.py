@@ -209,6 +209,7 @@ def test_a_deadlock_is_tried_again(mariadb: Sandbox, tmp_path: Path) -> None:
         assert any("in a deadlock with another session" in why for why in filling.waited)
 
 
+@pytest.mark.wide
 def test_what_was_filled_before_a_failure_is_told(mariadb: Sandbox, tmp_path: Path) -> None:
     """A run whose only change is part of a backfill says so, and what undoes it."""
     mariadb.reset(rows=3000, partial=True)
@@ -291,6 +292,7 @@ def test_a_replica_that_does_not_follow_ends_it(
         assert left(pair.place.sandbox) == 3000
 
 
+@pytest.mark.wide
 @MYSQL_IS_WIDE
 def test_a_replica_that_follows_again_lets_it_go_on(pair: Pair) -> None:
     """One that stopped for a moment is waited for, and the backfill is done."""

@@ -79,6 +79,7 @@ def test_git_npm_and_a_process_manager(place: Bench) -> None:
     assert [told(place.sandbox, host) for host in ("app1", "app2")] == [here, here]
 
 
+@pytest.mark.wide
 def test_a_dead_worker_is_told_before_anything_and_a_release_brings_it_back(place: Bench) -> None:
     """Preflight, migrate and a window refuse with its host; a deploy restarts it with the rest."""
     kill_worker(place.sandbox)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 from runbook.errors import RunbookError
 from runbook.plan.plan import Finding, Level, Plan
 from runbook.plan.steps import Command
@@ -20,6 +22,7 @@ def leaking(sandbox: Sandbox, folder: Path, status: int) -> tuple[Bench, str]:
     return bench(sandbox, folder, health={"chatty": {"role": "db", "command": command}}), password
 
 
+@pytest.mark.wide
 def test_a_health_check_that_prints_the_password_shows_it_nowhere(
     mariadb: Sandbox, tmp_path: Path
 ) -> None:
