@@ -24,6 +24,8 @@ from tests.dumps import Place, place
 from tests.replicas import Pair, followed, until
 from tests.support import MYSQL_IS_WIDE, lean
 
+pytestmark = pytest.mark.wide
+
 TABLE = "vaulteer.event_participants"
 LEFT = f"SELECT COUNT(*) FROM {TABLE} WHERE attendance_status IS NULL"
 OPEN = "SELECT COUNT(*) FROM information_schema.INNODB_TRX"

@@ -14,6 +14,8 @@ from tests.exporting import exports
 from tests.support import Bench
 from tests.undoing import INSERT, exported
 
+pytestmark = pytest.mark.wide
+
 FUTURE = "20301231T000000Z"
 
 

@@ -10,6 +10,8 @@ from sandbox.sandbox import Sandbox
 from tests.support import MYSQL_IS_WIDE, Bench, lean
 from tests.undoing import PARTICIPANTS, SHORT, migrated
 
+pytestmark = pytest.mark.wide
+
 STATUS = "column event_participants.attendance_status"
 TABLE = "table event_attendance_audit"
 ALTER = f"ALTER TABLE {PARTICIPANTS}"

@@ -14,6 +14,8 @@ from sandbox.sandbox import Sandbox
 from tests.support import MYSQL_IS_WIDE, Bench, Ran, lean
 from tests.undoing import AUDIT, PARTICIPANTS, SHORT, in_background, open_transaction, waiting
 
+pytestmark = pytest.mark.wide
+
 STATUS = "attendance_status ENUM('unknown','present','late','absent') NOT NULL DEFAULT 'unknown'"
 FIRST = "ALTER TABLE event_participants ADD COLUMN attendance_status"
 LATER = "ALTER TABLE event_participants ADD INDEX"

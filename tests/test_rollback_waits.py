@@ -22,6 +22,8 @@ from tests.undoing import (
     waiting,
 )
 
+pytestmark = pytest.mark.wide
+
 
 @pytest.fixture
 def place(sandbox: Sandbox, tmp_path: Path) -> Bench:

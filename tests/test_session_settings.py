@@ -16,6 +16,8 @@ from tests.standins import sections
 from tests.support import MYSQL_IS_WIDE, Bench, bench, lean
 from tests.watching import insert, with_crontab
 
+pytestmark = pytest.mark.wide
+
 MODES = "'ANSI,NO_BACKSLASH_ESCAPES,PAD_CHAR_TO_FULL_LENGTH'"
 
 
